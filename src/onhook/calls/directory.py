@@ -1,0 +1,63 @@
+"""Who owns which numbers, and which trunks carry a call: the data behind every routing decision.
+
+Built by config.py from onhook.toml (or its defaults); read by routing.py and by the server.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from onhook.effects import Destination
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One ACS resource: whose keys sign requests, and whose numbers may be shown as caller id."""
+
+    name: str
+    id: str
+    """Immutable resource id, a GUID; the first half of its users' raw ids."""
+    access_keys: tuple[str, ...]
+    """Base64, one or two; any of them signs."""
+    numbers: tuple[str, ...] = ()
+    """Owned phone numbers, E.164 with "+"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trunk:
+    """A SIP peer that carries calls to and from the telephone network."""
+
+    name: str
+    host: str
+    port: int = 5060
+    transport: str = "udp"
+    username: str = ""
+    password: str = ""
+    max_calls: int = 1000
+    """Calls at a time; a call beyond it takes the route's next trunk."""
+    no_response_seconds: float = 10.0
+    """How long an INVITE may stay without any response (the failover timer of Direct Routing)."""
+
+    @property
+    def destination(self) -> Destination:
+        return Destination(self.transport, self.host, self.port)
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceRoute:
+    """Numbers that match `pattern` (a regular expression over the whole E.164 number) go to `trunks`, in order."""
+
+    name: str
+    pattern: str
+    trunks: tuple[str, ...]
+    direct_routing: bool = True
+    """Direct routing takes any caller id; otherwise the caller id must be an owned number."""
+
+    def matches(self, number: str) -> bool:
+        return re.fullmatch(self.pattern, number) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    resources: tuple[Resource, ...] = ()
+    trunks: dict[str, Trunk] = field(default_factory=dict[str, Trunk])
+    routes: tuple[VoiceRoute, ...] = ()

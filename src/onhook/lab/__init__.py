@@ -1,0 +1,1 @@
+"""Provokes endings: scenarios, the built-in carrier, virtual time and network."""

@@ -1,0 +1,1 @@
+"""RTP of the calls."""

@@ -1,0 +1,1 @@
+"""HTTP: the ACS operations and Onhook's own pages."""

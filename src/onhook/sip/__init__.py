@@ -1,0 +1,1 @@
+"""SIP without I/O: bytes and time in, outputs and bytes out."""

@@ -1,0 +1,1 @@
+"""Keeps calls, facts and the outbox."""
