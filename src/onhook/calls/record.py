@@ -1,0 +1,28 @@
+"""What is kept of a call beside its facts: one row for lists, and for finding it again."""
+
+import msgspec
+
+from onhook.endings.verdict import Verdict
+
+
+class CallRecord(msgspec.Struct, kw_only=True):
+    """Times are Unix seconds. A call without `ended_at` is open."""
+
+    id: str
+    """callConnectionId"""
+    server_call_id: str
+    correlation_id: str
+    resource: str
+    direction: str
+    source: str
+    """Caller id, E.164, or a raw id."""
+    target: str
+    callback_uri: str
+    api_version: str
+    operation_context: str = ""
+    source_display_name: str = ""
+    trunk: str = ""
+    started_at: float
+    connected_at: float | None = None
+    ended_at: float | None = None
+    verdict: Verdict | None = None
