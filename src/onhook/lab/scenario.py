@@ -1,0 +1,351 @@
+"""Scenarios as text: what carrier, application and server do in one call, one step per line.
+
+    # the callee is busy
+    carrier: 180 Ringing
+    carrier: wait 2 s
+    carrier: 486 Busy Here | Reason: Q.850;cause=17;text="User busy"
+
+Shared by the ending pages, the tests, the built-in carrier's test numbers and people. `parse_scenario`
+reads, `write_scenario` writes; reading what was written gives the same scenario.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import cast
+
+from onhook.lab.scenario_steps import (
+    DEFAULT_PASSWORD,
+    DEFAULT_REALM,
+    DEFAULT_USER,
+    Algorithm,
+    AppCall,
+    AppHangUp,
+    AppTerminate,
+    AppWait,
+    Body,
+    Bye,
+    Challenge,
+    Garbage,
+    Garbled,
+    IgnoreAck,
+    IgnoreCancel,
+    RefuseConnection,
+    Respond,
+    Scenario,
+    SendRtp,
+    ServerCrash,
+    ServerRestart,
+    Silence,
+    Step,
+    Wait,
+)
+from onhook.sip.headers import split_list
+from onhook.sip.messages import REASONS
+
+MAX_LINES = 200
+MAX_LINE_CHARS = 1_000
+MAX_WAIT_SECONDS = 3_600
+MAX_FORKS = 9
+
+FIXED: dict[str, Step] = {
+    "carrier: silence": Silence(),
+    "carrier: garbage": Garbage(),
+    "carrier: refuse connection": RefuseConnection(),
+    "carrier: ignore ack": IgnoreAck(),
+    "carrier: ignore cancel": IgnoreCancel(),
+    "carrier: rtp": SendRtp(sending=True),
+    "carrier: no rtp": SendRtp(sending=False),
+    "app: hang up": AppHangUp(),
+    "app: terminate": AppTerminate(),
+    "server: crash": ServerCrash(),
+    "server: restart": ServerRestart(),
+}
+"""Steps without parameters."""
+
+WRITTEN = {step: text for text, step in FIXED.items()}
+ALGORITHMS: dict[str, Algorithm] = {"MD5": "MD5", "SHA-256": "SHA-256"}
+BODIES = ("sdp", "bad-sdp", "no-sdp")
+OWN_HEADERS = frozenset({"via", "from", "call-id", "cseq", "content-length"})
+"""Headers that a step may not set: without them the response would belong to no call."""
+
+FORMS = (
+    *FIXED,
+    "carrier: 486 Busy Here | Reason: Q.850;cause=17",
+    "carrier: 200 OK bad-sdp",
+    "carrier: 200 OK fork=2",
+    "carrier: 401 challenge realm=carrier.example algorithm=SHA-256",
+    "carrier: garbled 200",
+    "carrier: wait 2 s",
+    "carrier: bye",
+    "app: wait 500 ms",
+    "app: call from none to +14255550123",
+)
+"""One example of each form, for the message about an unknown step."""
+
+_HEADER_NAME = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+")
+_WAIT = re.compile(r"(\d{1,7}(?:\.\d{1,3})?) ?(s|ms)")
+_CALL = re.compile(r"from (\S+) to (\S+)")
+
+
+class ScenarioError(ValueError):
+    """`line` counts from 1; `instead` says what to write."""
+
+    def __init__(self, line: int, what: str, instead: str) -> None:
+        super().__init__(f"line {line}: {what}. {instead}")
+        self.line, self.what, self.instead = line, what, instead
+
+
+class _Wrong(Exception):
+    """A line is wrong; the line number is added by the caller."""
+
+    def __init__(self, what: str, instead: str) -> None:
+        super().__init__(what)
+        self.what, self.instead = what, instead
+
+
+def parse_scenario(text: str) -> Scenario:
+    """Read a scenario; raises ScenarioError for the first line that is wrong."""
+    steps: list[Step] = []
+    order = _Order()
+    for number, line in _numbered(text):
+        try:
+            step = _parse_step(line)
+            order.check(step)
+        except _Wrong as wrong:
+            raise ScenarioError(number, wrong.what, wrong.instead) from None
+        steps.append(step)
+    return Scenario(tuple(steps))
+
+
+def write_scenario(scenario: Scenario) -> str:
+    """The text of a scenario, one step per line, comments gone."""
+    return "".join(f"{write_step(step)}\n" for step in scenario.steps)
+
+
+def write_step(step: Step) -> str:  # noqa: PLR0911  # one return per form
+    """One step as a line."""
+    match step:
+        case Respond():
+            return f"carrier: {step.status} {step.reason}{_options(step)}{_piped(step.headers)}"
+        case Challenge():
+            return f"carrier: {step.status} challenge{_differing(step)}"
+        case Wait():
+            return f"carrier: wait {_duration(step.milliseconds)}"
+        case AppWait():
+            return f"app: wait {_duration(step.milliseconds)}"
+        case Garbled():
+            return f"carrier: garbled {step.status}"
+        case Bye():
+            return f"carrier: bye{_piped(step.headers)}"
+        case AppCall():
+            return f"app: call from {step.source or 'none'} to {step.target}"
+        case _:
+            return WRITTEN[step]
+
+
+def _numbered(text: str) -> Iterator[tuple[int, str]]:
+    """Lines that say something, with their numbers."""
+    lines = text.splitlines()
+    if len(lines) > MAX_LINES:
+        raise ScenarioError(MAX_LINES + 1, f"more than {MAX_LINES} lines", "Split the scenario.")
+    for number, line in enumerate(lines, 1):
+        if len(line) > MAX_LINE_CHARS:
+            raise ScenarioError(number, f"longer than {MAX_LINE_CHARS} characters", "Shorten the line.")
+        stripped = line.strip()
+        if stripped and not stripped.startswith("#"):
+            yield number, stripped
+
+
+def _parse_step(line: str) -> Step:
+    who, colon, what = line.partition(":")
+    who, what = who.strip(), what.strip()
+    if not colon or who not in {"carrier", "app", "server"}:
+        raise _Wrong(f"{line[:60]!r} does not say who acts", 'Begin with "carrier:", "app:" or "server:".')
+    if (fixed := FIXED.get(f"{who}: {what}")) is not None:
+        return fixed
+    verb, _, rest = what.partition(" ")
+    reader = _READERS.get((who, verb))
+    if reader is not None:
+        return reader(rest.strip())
+    if who == "carrier" and verb.isascii() and verb.isdigit():
+        return _parse_status(verb, rest.strip())
+    raise _unknown(who, what)
+
+
+def _unknown(who: str, what: str) -> _Wrong:
+    forms = ", ".join(f'"{form}"' for form in FORMS if form.startswith(f"{who}:"))
+    return _Wrong(f"unknown step {f'{who}: {what}'[:60]!r}", f"Write one of {forms}.")
+
+
+def _parse_status(digits: str, rest: str) -> Step:
+    status = int(digits) if len(digits) == 3 else 0
+    if not 100 <= status <= 699:
+        raise _Wrong(f"{digits[:20]} is no SIP status", "Write three digits from 100 to 699.")
+    first, *header_parts = _split_pipes(rest)
+    words = first.split()
+    if words[:1] == ["challenge"]:
+        return _parse_challenge(status, words[1:], header_parts)
+    body: Body = ""
+    forks = 1
+    while words and (words[-1] in BODIES or words[-1].startswith("fork=")):
+        word = words.pop()
+        if word in BODIES:
+            body = cast("Body", word)
+        else:
+            forks = _parse_forks(word, status)
+    reason = " ".join(words) or REASONS.get(status, "Unknown")
+    return Respond(status, reason, _parse_headers(header_parts), body, forks)
+
+
+def _parse_forks(word: str, status: int) -> int:
+    count = word.removeprefix("fork=")
+    if not 200 <= status <= 299:
+        raise _Wrong(f"{word} with status {status}", "Only an answer forks: 200 OK fork=2.")
+    if count not in {str(number) for number in range(2, MAX_FORKS + 1)}:
+        raise _Wrong(f"{word[:20]!r} is no number of answers", f"Write fork=2 up to fork={MAX_FORKS}.")
+    return int(count)
+
+
+def _parse_challenge(status: int, words: list[str], header_parts: list[str]) -> Challenge:
+    if status not in {401, 407}:
+        raise _Wrong(f"{status} cannot challenge", "Write 401 challenge or 407 challenge.")
+    if header_parts:
+        raise _Wrong("a challenge takes no headers", "Remove what stands after the |.")
+    values = {
+        "realm": DEFAULT_REALM,
+        "algorithm": "SHA-256",
+        "user": DEFAULT_USER,
+        "password": DEFAULT_PASSWORD,
+    }
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not value or name not in values or '"' in value:
+            raise _Wrong(
+                f"{word[:40]!r} is no setting of a challenge", "Write realm=, algorithm=, user=, password=."
+            )
+        values[name] = value
+    algorithm = ALGORITHMS.get(values["algorithm"])
+    if algorithm is None:
+        raise _Wrong(f"unknown algorithm {values['algorithm'][:20]!r}", "Write algorithm=MD5 or SHA-256.")
+    return Challenge(status, values["realm"], algorithm, values["user"], values["password"])
+
+
+def _parse_milliseconds(rest: str) -> int:
+    matched = _WAIT.fullmatch(rest)
+    if matched is None:
+        raise _Wrong(f"{rest[:40]!r} is no time", "Write wait 2 s, wait 1.5 s or wait 500 ms.")
+    number, unit = matched.groups()
+    milliseconds = float(number) * (1000 if unit == "s" else 1)
+    if not milliseconds.is_integer() or milliseconds < 1:
+        raise _Wrong(f"{rest} is not a whole number of milliseconds from 1", "Write wait 2 s or wait 500 ms.")
+    if milliseconds > MAX_WAIT_SECONDS * 1000:
+        raise _Wrong(f"{rest} is longer than {MAX_WAIT_SECONDS} s", "Write a shorter time.")
+    return int(milliseconds)
+
+
+def _parse_garbled(rest: str) -> Garbled:
+    if not (len(rest) == 3 and rest.isascii() and rest.isdigit() and "100" <= rest <= "699"):
+        raise _Wrong(f"{rest[:20]!r} is no SIP status", "Write garbled 200.")
+    return Garbled(int(rest))
+
+
+def _parse_bye(rest: str) -> Bye:
+    first, *header_parts = _split_pipes(rest)
+    if first:
+        raise _Wrong(f"{first[:40]!r} after bye", "Put headers after a |: bye | Reason: Q.850;cause=38.")
+    return Bye(_parse_headers(header_parts))
+
+
+def _parse_call(rest: str) -> AppCall:
+    matched = _CALL.fullmatch(rest)
+    if matched is None:
+        raise _Wrong(f"{rest[:40]!r} names no two numbers", "Write call from none to +14255550123.")
+    source, target = matched.groups()
+    return AppCall(None if source == "none" else source, target)
+
+
+def _split_pipes(text: str) -> list[str]:
+    """What stands before the first |, and each header after it; a | in quotes or <> is text."""
+    before, pipe, after = text.partition("|")
+    return [before.strip(), *split_list(after, "|")] if pipe else [text.strip()]
+
+
+def _parse_headers(parts: list[str]) -> tuple[tuple[str, str], ...]:
+    headers: list[tuple[str, str]] = []
+    for part in parts:
+        name, colon, value = part.partition(":")
+        name, value = name.strip(), value.strip()
+        if not colon or not value or not _HEADER_NAME.fullmatch(name):
+            raise _Wrong(f"{part[:40]!r} is no header", "Write | Name: value.")
+        if name.lower() in OWN_HEADERS:
+            raise _Wrong(f"{name} is written by the carrier itself", "Remove this header.")
+        headers.append((name, value))
+    return tuple(headers)
+
+
+class _Order:
+    """What may follow what: a carrier cannot answer twice, or hang up before it has answered."""
+
+    def __init__(self) -> None:
+        self._stage = "new"
+
+    def check(self, step: Step) -> None:
+        if not isinstance(
+            step, Respond | Challenge | Wait | Silence | Garbage | Garbled | RefuseConnection | Bye
+        ):
+            return
+        if self._stage in {"refused", "silent", "ended"}:
+            raise _Wrong(
+                f"nothing of the carrier follows, for the call is {self._stage}", "Remove this step."
+            )
+        match step:
+            case Bye() if self._stage != "answered":
+                raise _Wrong("bye before an answer", "Put carrier: 200 OK above it.")
+            case Respond() | Challenge() if self._stage == "answered":
+                raise _Wrong("a second final status", "The call is answered already: write bye to end it.")
+            case RefuseConnection() if self._stage != "new":
+                raise _Wrong("the connection is in use already", "Write refuse connection as the first step.")
+            case _:
+                self._stage = self._after(step)
+
+    def _after(self, step: Step) -> str:
+        match step:
+            case Respond(status=status) if status >= 300:
+                return "refused"
+            case Respond(status=status) if status >= 200:
+                return "answered"
+            case Silence() | RefuseConnection():
+                return "silent"
+            case Bye():
+                return "ended"
+            case _:
+                return "answered" if self._stage == "answered" else "begun"
+
+
+_READERS: dict[tuple[str, str], Callable[[str], Step]] = {
+    ("carrier", "wait"): lambda rest: Wait(_parse_milliseconds(rest)),
+    ("carrier", "garbled"): _parse_garbled,
+    ("carrier", "bye"): _parse_bye,
+    ("app", "wait"): lambda rest: AppWait(_parse_milliseconds(rest)),
+    ("app", "call"): _parse_call,
+}
+
+
+def _options(step: Respond) -> str:
+    fork = f" fork={step.forks}" if step.forks > 1 else ""
+    return f" {step.body}{fork}" if step.body else fork
+
+
+def _piped(headers: tuple[tuple[str, str], ...]) -> str:
+    return "".join(f" | {name}: {value}" for name, value in headers)
+
+
+def _differing(step: Challenge) -> str:
+    """The settings of a challenge; those of the login only where they are not the default."""
+    login = (("user", step.user, DEFAULT_USER), ("password", step.password, DEFAULT_PASSWORD))
+    extra = "".join(f" {name}={value}" for name, value, default in login if value != default)
+    return f" realm={step.realm} algorithm={step.algorithm}{extra}"
+
+
+def _duration(milliseconds: int) -> str:
+    return f"{milliseconds} ms" if milliseconds % 1000 else f"{milliseconds // 1000} s"
