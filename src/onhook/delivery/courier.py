@@ -1,0 +1,135 @@
+"""Delivers the outbox over HTTP: in order within a call, side by side between calls, at least once.
+
+Each call with something to say has a lane: a queue, and one task that empties it. A failed event is
+tried again by the schedule, and holds back only the later events of its own call.
+"""
+
+import asyncio
+import logging
+import ssl
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+import aiohttp
+
+from onhook.calls.outbox import Fate, OutboxEvent, Settlement
+from onhook.delivery.schedule import Schedule
+from onhook.facts import EventAttempted, Fact
+
+MAX_ANSWER_BYTES = 65_536
+"""How much of an application's answer is read; the rest is not waited for."""
+MAX_POSTS_AT_A_TIME = 200
+log = logging.getLogger(__name__)
+
+
+class Journal(Protocol):
+    def add_facts(self, call_id: str, facts: list[Fact]) -> None: ...
+
+    def add_settlement(self, settled: Settlement) -> None: ...
+
+
+class Courier:
+    """`now` gives Unix seconds; `trust` is how https callbacks are verified."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        now: Callable[[], float],
+        schedule: Schedule,
+        *,
+        trust: ssl.SSLContext | None = None,
+        user_agent: str = "onhook",
+        posts_at_a_time: int = MAX_POSTS_AT_A_TIME,
+    ) -> None:
+        self._journal, self._now, self._schedule, self._trust = journal, now, schedule, trust
+        self._headers = {"User-Agent": user_agent, "Content-Type": "application/json"}
+        self._posts = asyncio.Semaphore(posts_at_a_time)
+        self._lanes: dict[str, deque[OutboxEvent]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._session: aiohttp.ClientSession | None = None
+
+    def start(self) -> None:
+        connector = aiohttp.TCPConnector(ssl=self._trust or True, limit=0, ttl_dns_cache=60)
+        timeout = aiohttp.ClientTimeout(total=self._schedule.timeout_seconds)
+        self._session = aiohttp.ClientSession(
+            connector=connector, timeout=timeout, headers=self._headers, cookie_jar=aiohttp.DummyCookieJar()
+        )
+
+    async def close(self) -> None:
+        """Stop at once: what is not delivered stays in the store for the next start."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._session:
+            await self._session.close()
+
+    @property
+    def waiting(self) -> int:
+        """Events not yet taken by the application."""
+        return sum(len(lane) for lane in self._lanes.values())
+
+    def deliver(self, events: Iterable[OutboxEvent]) -> None:
+        """Take over events that are safely stored."""
+        for event in events:
+            lane = self._lanes.get(event.call_id)
+            if lane is not None:
+                lane.append(event)
+                continue
+            self._lanes[event.call_id] = deque([event])
+            task = asyncio.get_running_loop().create_task(self._empty(event.call_id))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _empty(self, call_id: str) -> None:
+        lane = self._lanes[call_id]
+        while lane:
+            event = lane[0]
+            if (wait := event.due - self._now()) > 0:
+                await asyncio.sleep(wait)
+            if await self._attempt(event):
+                lane.popleft()
+        del self._lanes[call_id]
+
+    async def _attempt(self, event: OutboxEvent) -> bool:
+        """Post once; True if this event is done with, delivered or abandoned."""
+        async with self._posts:
+            began = self._now()
+            status, error = await self._post(event)
+        ended = self._now()
+        event.attempts += 1
+        attempted = EventAttempted(
+            at=ended,
+            event_id=event.id,
+            event_type=event.type,
+            uri=event.uri,
+            attempt=event.attempts,
+            status=status,
+            elapsed_ms=round((ended - began) * 1000, 3),
+            error=error,
+        )
+        due = None
+        taken = status is not None and 200 <= status < 300
+        if not taken:
+            due = self._schedule.next_due(
+                attempts=event.attempts, created_at=event.created_at, now=ended, status=status
+            )
+            event.due = due or 0.0
+        fate: Fate = "delivered" if taken else "abandoned" if due is None else "retry"
+        if fate == "abandoned":
+            log.warning("event %s (%s) is given up after %d attempts", event.id, event.type, event.attempts)
+        self._journal.add_facts(event.call_id, [attempted])
+        self._journal.add_settlement(Settlement(event.id, fate, event.attempts, event.due))
+        return fate != "retry"
+
+    async def _post(self, event: OutboxEvent) -> tuple[int | None, str]:
+        """(HTTP status or None, error text). Redirects are not followed: an event goes where it was sent."""
+        assert self._session is not None
+        try:
+            async with self._session.post(event.uri, data=event.body, allow_redirects=False) as response:
+                await response.content.read(MAX_ANSWER_BYTES)
+                return response.status, "" if response.status < 300 else response.reason or ""
+        except TimeoutError:
+            return None, f"no answer within {self._schedule.timeout_seconds:g} s"
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return None, f"{type(error).__name__}: {error}"[:500]

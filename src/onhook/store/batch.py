@@ -1,0 +1,34 @@
+"""What is saved together: facts, call records, outbox rows and remembered replies of one turn.
+
+A turn is everything that was decided between two waits of the event loop. It is written in one
+transaction before anything of it leaves the machine, so that a crash loses either all of it or nothing.
+"""
+
+import msgspec
+
+from onhook.calls.outbox import OutboxEvent, Settlement
+from onhook.calls.record import CallRecord
+from onhook.facts import Fact
+
+
+class KeptReply(msgspec.Struct, frozen=True):
+    """A first answer, to be given again to a repeated request."""
+
+    key: str
+    at: float
+    body: bytes
+
+
+class Batch(msgspec.Struct):
+    facts: list[tuple[str, list[Fact]]] = msgspec.field(default_factory=list[tuple[str, list[Fact]]])
+    records: dict[str, CallRecord] = msgspec.field(default_factory=dict[str, CallRecord])
+    events: list[OutboxEvent] = msgspec.field(default_factory=list[OutboxEvent])
+    settlements: list[Settlement] = msgspec.field(default_factory=list[Settlement])
+    replies: list[KeptReply] = msgspec.field(default_factory=list[KeptReply])
+
+    def __bool__(self) -> bool:
+        return bool(self.facts or self.records or self.events or self.settlements or self.replies)
+
+
+class StoreFailed(Exception):
+    """The store could not write (disk full, file gone, damaged). The text says what and where."""

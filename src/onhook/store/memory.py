@@ -1,0 +1,80 @@
+"""The store in memory. Passes the same contract as the SQLite one."""
+
+import copy
+
+from onhook.calls.outbox import OutboxEvent, Settlement
+from onhook.calls.record import CallRecord
+from onhook.facts import Fact, Timeline
+from onhook.store.batch import Batch
+
+
+class MemoryStore:
+    def __init__(self) -> None:
+        self._facts: dict[str, list[Fact]] = {}
+        self._records: dict[str, CallRecord] = {}
+        self._outbox: dict[str, OutboxEvent] = {}
+        self._abandoned: dict[str, OutboxEvent] = {}
+        self._replies: dict[str, tuple[float, bytes]] = {}
+
+    def save(self, batch: Batch) -> None:
+        for call_id, facts in batch.facts:
+            self._facts.setdefault(call_id, []).extend(facts)
+        for call_id, record in batch.records.items():
+            self._records[call_id] = copy.copy(record)
+        for event in batch.events:
+            self._outbox[event.id] = copy.copy(event)
+        for settled in batch.settlements:
+            self._settle(settled)
+        for reply in batch.replies:
+            self._replies.setdefault(reply.key, (reply.at, reply.body))
+
+    def _settle(self, settled: Settlement) -> None:
+        event = self._outbox.get(settled.event_id)
+        if event is None:
+            return
+        event.attempts, event.due = settled.attempts, settled.due
+        if settled.fate != "retry":
+            del self._outbox[settled.event_id]
+        if settled.fate == "abandoned":
+            self._abandoned[settled.event_id] = event
+
+    def facts(self, call_id: str) -> Timeline:
+        return list(self._facts.get(call_id, []))
+
+    def call(self, call_id: str) -> CallRecord | None:
+        return copy.copy(self._records.get(call_id))
+
+    def calls(self, limit: int) -> list[CallRecord]:
+        """The newest first."""
+        records = sorted(self._records.values(), key=lambda record: record.started_at, reverse=True)
+        return [copy.copy(record) for record in records[:limit]]
+
+    def open_calls(self) -> list[CallRecord]:
+        return [copy.copy(record) for record in self._records.values() if record.ended_at is None]
+
+    def undelivered(self) -> list[OutboxEvent]:
+        """In the order in which they were published."""
+        return [copy.copy(event) for event in self._outbox.values()]
+
+    def abandoned(self) -> list[OutboxEvent]:
+        return [copy.copy(event) for event in self._abandoned.values()]
+
+    def reply(self, key: str) -> bytes | None:
+        kept = self._replies.get(key)
+        return kept[1] if kept else None
+
+    def forget(self, *, calls_before: float, replies_before: float) -> int:
+        """Drop calls that ended before the one time, replies kept before the other; how many calls."""
+        old = [
+            call_id
+            for call_id, record in self._records.items()
+            if record.ended_at is not None and record.ended_at < calls_before
+        ]
+        for call_id in old:
+            del self._records[call_id]
+            self._facts.pop(call_id, None)
+        self._replies = {key: kept for key, kept in self._replies.items() if kept[0] >= replies_before}
+        return len(old)
+
+    def close(self) -> None:
+        """Nothing to release."""
