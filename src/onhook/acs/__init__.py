@@ -1,1 +1,1 @@
-"""The ACS wire surface: operations, models, events, authentication. Generated, plus a thin hand-written rest."""
+"""The ACS wire surface: operations, models, events, authentication. Generated, plus a thin rest by hand."""

@@ -1,0 +1,53 @@
+"""What the server needs of the rest of Onhook. switch.py and store/ match these structurally."""
+
+from typing import Protocol
+
+from onhook.acs.models import CallConnectionProperties, CallParticipant, CreateCallRequest
+from onhook.acs.requests import Asked, Reply
+from onhook.calls.directory import Resource
+from onhook.calls.record import CallRecord
+from onhook.facts import Timeline
+
+
+class Switchboard(Protocol):
+    """Runs the calls. Every method may raise ApiError; none but `written` waits."""
+
+    def create_call(
+        self, resource: Resource, request: CreateCallRequest, asked: Asked
+    ) -> CallConnectionProperties: ...
+
+    def get_call(self, resource: Resource, call_connection_id: str) -> CallConnectionProperties: ...
+
+    def hang_up(self, resource: Resource, call_connection_id: str, asked: Asked, *, everyone: bool) -> None:
+        """`everyone` ends the call for all its participants; otherwise the application's leg only."""
+        ...
+
+    def get_participants(self, resource: Resource, call_connection_id: str) -> list[CallParticipant]: ...
+
+    def get_participant(
+        self, resource: Resource, call_connection_id: str, raw_id: str
+    ) -> CallParticipant: ...
+
+    def recall(self, key: str) -> Reply | None:
+        """The reply remembered under `key`, if it is still kept."""
+        ...
+
+    def remember(self, key: str, reply: Reply) -> None:
+        """Keep `reply` with whatever the request changed, so that a crash keeps both or neither."""
+        ...
+
+    async def written(self) -> None:
+        """Return when everything done so far is on disk."""
+        ...
+
+
+class Archive(Protocol):
+    """Reads calls, open and ended."""
+
+    def calls(self, limit: int) -> list[CallRecord]:
+        """The newest `limit` calls, newest first."""
+        ...
+
+    def call(self, call_connection_id: str, /) -> CallRecord | None: ...
+
+    def facts(self, call_connection_id: str, /) -> Timeline: ...
