@@ -2,28 +2,47 @@
 
 Header values are kept as text (UTF-8, undecodable bytes by surrogate escape, so that every byte comes
 back out), unfolded, one list of lines per lower-case name; compact names are read as the long ones.
-Typed values (Via, CSeq, tags) are parsed when first asked for, and only once.
+Typed values (Via, CSeq, tags) are parsed when first asked for, and again only if their header changed.
+
+Lines end in CRLF. A head whose every line ends in a bare LF is read as well; a head that mixes both is not,
+because two elements could then disagree about where it ends.
 """
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TypeAlias
 
-from onhook.sip.headers import CSeq, NameAddr, Via, parse_cseq, parse_name_addr, parse_via, split_list
+from onhook.sip.headers import (
+    COMPACT,
+    SPELLING,
+    CSeq,
+    Headers,
+    NameAddr,
+    Via,
+    is_token,
+    key_of,
+    known_key,
+    parse_cseq,
+    parse_length,
+    parse_name_addr,
+    parse_top_via,
+)
+
+__all__ = [
+    "COMPACT", "MAX_HEADER_LINES", "MAX_LINE_CHARACTERS", "MAX_MESSAGE_BYTES", "METHODS", "REASONS",
+    "SPELLING", "Headers", "Malformed", "Message", "Request", "Response", "parse", "respond",
+]  # fmt: skip
 
 MAX_MESSAGE_BYTES = 65_535
 MAX_HEADER_LINES = 256
+"""Header lines after unfolding."""
+MAX_LINE_CHARACTERS = 8_192
+"""One line after unfolding, the start line too."""
 
-COMPACT = {
-    "a": "accept-contact", "b": "referred-by", "c": "content-type", "d": "request-disposition",
-    "e": "content-encoding", "f": "from", "i": "call-id", "j": "reject-contact", "k": "supported",
-    "l": "content-length", "m": "contact", "o": "event", "r": "refer-to", "s": "subject", "t": "to",
-    "u": "allow-events", "v": "via", "x": "session-expires", "y": "identity",
-}  # fmt: skip
-SPELLING = {
-    "call-id": "Call-ID", "cseq": "CSeq", "www-authenticate": "WWW-Authenticate", "mime-version": "MIME-Version",
-    "rack": "RAck", "rseq": "RSeq",
-}  # fmt: skip
+METHODS = frozenset({
+    "INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER", "PRACK", "UPDATE", "INFO", "SUBSCRIBE", "NOTIFY",
+    "REFER", "MESSAGE", "PUBLISH",
+})  # fmt: skip
+"""Methods that some RFC defines (IANA registry "SIP Parameters", Methods)."""
 REASONS = {
     100: "Trying", 180: "Ringing", 181: "Call Is Being Forwarded", 182: "Queued", 183: "Session Progress",
     200: "OK", 202: "Accepted", 300: "Multiple Choices", 301: "Moved Permanently", 302: "Moved Temporarily",
@@ -41,84 +60,29 @@ REASONS = {
 }  # fmt: skip
 
 
-class Headers:
-    """Header lines by lower-case name, each name's lines in order."""
-
-    __slots__ = ("_lines",)
-
-    def __init__(self, lines: dict[str, list[str]] | None = None) -> None:
-        self._lines: dict[str, list[str]] = {} if lines is None else lines
-
-    @classmethod
-    def of(cls, *pairs: tuple[str, str]) -> "Headers":
-        made = cls()
-        for name, value in pairs:
-            made.add(name, value)
-        return made
-
-    def get(self, name: str, default: str = "") -> str:
-        """The first line of `name`."""
-        lines = self._lines.get(name.lower())
-        return lines[0] if lines else default
-
-    def all(self, name: str) -> list[str]:
-        """Every line of `name`, as written."""
-        return self._lines.get(name.lower(), [])
-
-    def values(self, name: str) -> list[str]:
-        """Every element of a comma-separated header, over all its lines (RFC 3261 section 7.3.1)."""
-        return [value for line in self.all(name) for value in split_list(line)]
-
-    def add(self, name: str, value: str) -> None:
-        self._lines.setdefault(name.lower(), []).append(value)
-
-    def set(self, name: str, value: str) -> None:
-        self._lines[name.lower()] = [value]
-
-    def remove(self, name: str) -> None:
-        self._lines.pop(name.lower(), None)
-
-    def items(self) -> list[tuple[str, str]]:
-        return [(name, value) for name, lines in self._lines.items() for value in lines]
-
-    def copy(self) -> "Headers":
-        return Headers({name: list(lines) for name, lines in self._lines.items()})
-
-    def __contains__(self, name: str) -> bool:
-        return name.lower() in self._lines
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Headers) and self._lines == other._lines
-
-    def __hash__(self) -> int:
-        raise TypeError("headers can change, so they have no hash")
-
-    def __repr__(self) -> str:
-        return f"Headers({self._lines!r})"
-
-
 class _Common:
     """What requests and responses share."""
 
+    __slots__ = ()
     headers: Headers
     body: bytes
 
-    @cached_property
+    @property
     def via(self) -> Via | None:
         """The topmost Via, or None if it is absent or unreadable."""
-        return parse_via(self.headers.values("via")[0]) if "via" in self.headers else None
+        return self.headers.typed("via", parse_top_via)
 
-    @cached_property
+    @property
     def cseq(self) -> CSeq | None:
-        return parse_cseq(self.headers.get("cseq"))
+        return self.headers.typed("cseq", parse_cseq)
 
-    @cached_property
+    @property
     def from_(self) -> NameAddr | None:
-        return parse_name_addr(self.headers.get("from"))
+        return self.headers.typed("from", parse_name_addr)
 
-    @cached_property
+    @property
     def to(self) -> NameAddr | None:
-        return parse_name_addr(self.headers.get("to"))
+        return self.headers.typed("to", parse_name_addr)
 
     @property
     def call_id(self) -> str:
@@ -126,27 +90,35 @@ class _Common:
 
     @property
     def from_tag(self) -> str:
-        return self.from_.tag if self.from_ else ""
+        from_ = self.from_
+        return from_.tag if from_ else ""
 
     @property
     def to_tag(self) -> str:
-        return self.to.tag if self.to else ""
+        to = self.to
+        return to.tag if to else ""
 
     @property
     def branch(self) -> str:
-        return self.via.branch if self.via else ""
+        via = self.via
+        return via.branch if via else ""
 
     def _join(self, start_line: str) -> bytes:
         lines = [start_line]
-        for name, value in self.headers.items():
-            if name != "content-length":
-                lines.append(f"{SPELLING.get(name) or name.title()}: {value}")
+        self.headers.write(lines, leave_out="content-length")
         lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
-        return "\r\n".join(lines).encode("utf-8", "surrogateescape") + self.body
+        text = "\r\n".join(lines)
+        ends = len(lines) + 1
+        if text.count("\n") != ends or text.count("\r") != ends:  # else a value could forge header lines
+            bad = next(line for line in (*lines[:-1], "") if "\n" in line or "\r" in line or not line)
+            raise ValueError(f"a SIP line cannot hold a line end, take it out of this value: {bad[:80]!r}")
+        return text.encode("utf-8", "surrogateescape") + self.body
 
 
-@dataclass(eq=True)
+@dataclass(eq=False, slots=True)
 class Request(_Common):
+    """Equality leaves out Content-Length: it belongs to the bytes, and `to_bytes` writes it from the body."""
+
     method: str
     uri: str
     headers: Headers = field(default_factory=Headers)
@@ -157,12 +129,22 @@ class Request(_Common):
         return f"{self.method} {self.uri} SIP/2.0"
 
     def to_bytes(self) -> bytes:
-        """The message on the wire; Content-Length is always written, from the body."""
-        return self._join(self.start_line)
+        """The message on the wire; Content-Length is always written, from the body.
+
+        Raises ValueError if a header's value or the start line holds a line end.
+        """
+        return self._join(f"{self.method} {self.uri} SIP/2.0")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Request) and _equal(self, other)
+
+    __hash__ = None  # type: ignore[assignment]  # it can change
 
 
-@dataclass(eq=True)
+@dataclass(eq=False, slots=True)
 class Response(_Common):
+    """Equality leaves out Content-Length, as for `Request`."""
+
     status: int
     reason: str
     headers: Headers = field(default_factory=Headers)
@@ -173,59 +155,205 @@ class Response(_Common):
         return f"SIP/2.0 {self.status} {self.reason}"
 
     def to_bytes(self) -> bytes:
-        """The message on the wire; Content-Length is always written, from the body."""
-        return self._join(self.start_line)
+        """The message on the wire; Content-Length is always written, from the body.
+
+        Raises ValueError if a header's value or the reason holds a line end.
+        """
+        return self._join(f"SIP/2.0 {self.status} {self.reason}")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Response) and _equal(self, other)
+
+    __hash__ = None  # type: ignore[assignment]  # it can change
 
 
-@dataclass(frozen=True)
+def _equal(one: Request | Response, other: Request | Response) -> bool:
+    return (
+        one.start_line == other.start_line
+        and one.body == other.body
+        and one.headers.equal_without("content-length", other.headers)
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Malformed:
-    """Bytes that are no SIP message. `call_id` is what could still be read of it, for correlation."""
+    """Bytes that are no SIP message. `call_id` is what could still be read of it, for correlation.
+
+    `request` is there if the bytes are a request that can be refused with `status` (400; 414 or 513 if too
+    long, 505 for another version): its method and its topmost Via are readable and it is no ACK. Other
+    headers may be missing from it, and it has no body; `respond` copies what there is.
+    """
 
     data: bytes
     why: str
     call_id: str = ""
+    request: Request | None = None
+    status: int = 400
+
+    @property
+    def is_keep_alive(self) -> bool:
+        """Only line ends or zero bytes: phones send these through NATs, and nothing is wrong with them."""
+        return not self.data.strip(b"\r\n\0")
 
 
 Message: TypeAlias = Request | Response | Malformed
 
 
+class _Unreadable(Exception):
+    def __init__(self, why: str, status: int = 400) -> None:
+        super().__init__(why)
+        self.why, self.status = why, status
+
+
 def parse(data: bytes) -> Message:
-    """Read one whole message (a datagram, or what `stream.Framer` cut out of a stream)."""
-    if len(data) > MAX_MESSAGE_BYTES:
-        return Malformed(data[:MAX_MESSAGE_BYTES], f"longer than {MAX_MESSAGE_BYTES} bytes")
-    head, separator, body = data.partition(b"\r\n\r\n")
+    """Read one whole message (a datagram, or what `stream.Framer` cut out of a stream).
+
+    Bytes after Content-Length are left out; a body shorter than it is Malformed (RFC 3261 section 18.3).
+    Without Content-Length, the body is all that follows the head, as in a datagram.
+    """
+    try:
+        if len(data) > MAX_MESSAGE_BYTES:
+            raise _Unreadable(f"longer than {MAX_MESSAGE_BYTES} bytes", 513)  # noqa: TRY301  # one way out
+        message = data.lstrip(b"\r\n") if data[:1] in {b"\r", b"\n"} else data  # RFC 3261 section 7.5
+        end = message.find(b"\r\n\r\n")
+        if end < 0:
+            return _read(*_divide_at_bare_lf(message))
+        text = message[:end].decode("utf-8", "surrogateescape")
+        lines = text.split("\r\n")
+        line_ends = len(lines) - 1
+        if text.count("\n") != line_ends or text.count("\r") != line_ends:
+            return _read(*_divide_at_bare_lf(message))
+        return _read(text, lines, message[end + 4 :])
+    except _Unreadable as fault:
+        return _salvage(data[:MAX_MESSAGE_BYTES], fault.why, fault.status)
+
+
+def _divide_at_bare_lf(data: bytes) -> tuple[str, list[str], bytes]:
+    """Head (with CRLF put in), its lines, and the rest of a message that is not plain CRLF throughout."""
+    if not data.strip(b"\r\n\0"):
+        raise _Unreadable("no message: line ends or zero bytes only, a keep-alive")
+    head, separator, rest = data.partition(b"\n\n")
+    if b"\r" in head:
+        head = data.partition(b"\r\n\r\n")[0]
+        if b"\r" in head.replace(b"\r\n", b"") or b"\n" in head.replace(b"\r\n", b""):
+            raise _Unreadable("a CR or LF alone inside the header: every line must end in CRLF")
+        separator = b""
     if not separator:
-        return Malformed(data, "no empty line after the header")
-    text = head.decode("utf-8", "surrogateescape").lstrip("\r\n")
-    start, _, rest = text.partition("\r\n")
-    lines: dict[str, list[str]] = {}
-    for line in rest.replace("\r\n ", " ").replace("\r\n\t", " ").split("\r\n") if rest else ():
+        raise _Unreadable("no empty line after the header")
+    text = head.replace(b"\n", b"\r\n").decode("utf-8", "surrogateescape")
+    return text, text.split("\r\n"), rest
+
+
+def _read(text: str, lines: list[str], rest: bytes) -> Request | Response:
+    """Read a head whose line ends are CRLF and nothing else, and cut its body out of `rest`."""
+    if len(text) > MAX_LINE_CHARACTERS or len(lines) > MAX_HEADER_LINES:
+        _check_limits(text)
+    known: dict[str, list[str]] = {}
+    header_lines = iter(lines)
+    start = next(header_lines)
+    for line in header_lines:
         name, colon, value = line.partition(":")
-        if not colon:
-            return Malformed(data, f"header line without a colon: {line[:60]!r}")
-        key = name.rstrip().lower()
-        lines.setdefault(COMPACT.get(key, key), []).append(value.strip())
-    headers = Headers(lines)
-    length = headers.get("content-length")
-    if length.isdigit():
-        body = body[: int(length)]
-    first, _, remainder = start.partition(" ")
-    middle, _, last = remainder.partition(" ")
-    if first == "SIP/2.0" and middle.isdigit():
-        return Response(int(middle), last, headers, body)
-    if last == "SIP/2.0":
-        return Request(first, middle, headers, body)
-    return Malformed(data, f"start line {start[:60]!r}", headers.get("call-id"))
+        key = known_key(name)
+        if key is None or not colon:
+            if "\r\n " in text or "\r\n\t" in text:
+                text = _unfold(text)
+                return _read(text, text.split("\r\n"), rest)
+            key = _key_of_line(name, colon, line)
+        if key in known:
+            known[key].append(value.strip(" \t"))
+        else:
+            known[key] = [value.strip(" \t")]
+    length = known.get("content-length")
+    if length is not None:
+        rest = _cut(rest, length)
+    words = start.split(" ")
+    if words[0] == "SIP/2.0" and len(words) > 1:
+        return Response(_status(words[1]), start[8 + len(words[1]) + 1 :], Headers(known), rest)
+    if len(words) == 3 and words[2] == "SIP/2.0" and words[1] and (words[0] in METHODS or is_token(words[0])):
+        return Request(words[0], words[1], Headers(known), rest)
+    return _read_unusual_start(start, words, Headers(known), rest)
+
+
+def _check_limits(text: str) -> None:
+    lines = (_unfold(text) if "\r\n " in text or "\r\n\t" in text else text).split("\r\n")
+    if len(lines) - 1 > MAX_HEADER_LINES:
+        raise _Unreadable(f"more than {MAX_HEADER_LINES} header lines", 513)
+    if len(lines[0]) > MAX_LINE_CHARACTERS:
+        raise _Unreadable(f"start line longer than {MAX_LINE_CHARACTERS} characters", 414)
+    for line in lines:
+        if len(line) > MAX_LINE_CHARACTERS:
+            name = line.partition(":")[0][:60]
+            raise _Unreadable(f"header line longer than {MAX_LINE_CHARACTERS} characters: {name!r}", 513)
+
+
+def _unfold(text: str) -> str:
+    return text.replace("\r\n ", " ").replace("\r\n\t", " ")
+
+
+def _key_of_line(name: str, colon: str, line: str) -> str:
+    if not colon:
+        raise _Unreadable(f"header line without a colon: {line[:60]!r}")
+    name = name.rstrip(" \t")
+    if not is_token(name):
+        raise _Unreadable(f"header name is no token: {name[:60]!r}")
+    return key_of(name)
+
+
+def _cut(rest: bytes, lines: list[str]) -> bytes:
+    """The body: as many bytes as Content-Length says."""
+    size = parse_length(lines)
+    if size is None:
+        raise _Unreadable(f"Content-Length is not one number: {', '.join(lines)[:60]!r}")
+    if size > len(rest):
+        raise _Unreadable(f"Content-Length is {size}, but only {len(rest)} bytes follow the header")
+    return rest if size == len(rest) else rest[:size]
+
+
+def _status(code: str) -> int:
+    if len(code) == 3 and code.isascii() and code.isdigit() and "100" <= code <= "699":
+        return int(code)
+    raise _Unreadable(f"status is not a number from 100 to 699: {code[:60]!r}")
+
+
+def _read_unusual_start(start: str, words: list[str], headers: Headers, body: bytes) -> Request | Response:
+    """A start line that is not in everybody's spelling: another case of "SIP", another version, or wrong."""
+    if len(words) > 1 and words[0].upper() == "SIP/2.0":
+        return Response(_status(words[1]), start[8 + len(words[1]) + 1 :], headers, body)
+    if len(words) == 3 and is_token(words[0]) and words[1]:
+        version = words[2].upper()
+        if version == "SIP/2.0":
+            return Request(words[0], words[1], headers, body)
+        if version.startswith("SIP/"):
+            raise _Unreadable(f"version {words[2][:60]!r}: only SIP/2.0 is spoken here", 505)
+    raise _Unreadable(f"start line {start[:60]!r}")
+
+
+def _salvage(data: bytes, why: str, status: int) -> Malformed:
+    """Read what can still be read: for correlation, and to refuse a request."""
+    head = data.lstrip(b"\r\n").replace(b"\r\n", b"\n").replace(b"\r", b"\n").partition(b"\n\n")[0]
+    text = head.decode("utf-8", "surrogateescape").replace("\n ", " ").replace("\n\t", " ")
+    start, *lines = text.split("\n", MAX_HEADER_LINES)
+    headers = Headers()
+    for line in lines:
+        name, colon, value = line.partition(":")
+        name = name.rstrip(" \t")
+        if colon and is_token(name) and "\n" not in value:
+            headers.add(name, value.strip(" \t"))
+    words = start.split()
+    request = None
+    if len(words) > 2 and words[-1].upper().startswith("SIP/") and is_token(words[0]) and words[0] != "ACK":
+        made = Request(words[0], " ".join(words[1:-1]), headers)
+        request = made if made.via else None
+    return Malformed(data, why, headers.get("call-id"), request, status)
 
 
 def respond(request: Request, status: int, reason: str = "", *, to_tag: str = "") -> Response:
     """A response to `request` (RFC 3261 section 8.2.6): Via, From, To, Call-ID, CSeq copied."""
     headers = Headers()
-    for name in ("via", "from", "to", "call-id", "cseq"):
-        for line in request.headers.all(name):
-            headers.add(name, line)
+    for key in ("via", "from", "to", "call-id", "cseq"):
+        headers.take(key, request.headers)
     if to_tag and not request.to_tag:
         headers.set("to", f"{headers.get('to')};tag={to_tag}")
-    if status == 100 and "timestamp" in request.headers:
-        headers.set("timestamp", request.headers.get("timestamp"))
+    if status == 100:
+        headers.take("timestamp", request.headers)
     return Response(status, reason or REASONS.get(status, "Unknown"), headers)
