@@ -63,6 +63,11 @@ def communication_user(raw_id: str) -> Identifier:
     )
 
 
+def identify(party: str) -> Identifier:
+    """The identifier of a party kept as E.164 number or raw id."""
+    return phone_number(party) if party.startswith("+") else from_raw_id(party)
+
+
 def from_raw_id(raw_id: str) -> Identifier:
     """Read a raw id. One of no known form is kept as kind `unknown`."""
     if raw_id.startswith(PHONE_PREFIX):
