@@ -1,0 +1,159 @@
+"""What settings must agree on with one another."""
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Any
+
+from onhook.config.drafts import Draft, SectionKey
+from onhook.config.faults import Place, did_you_mean
+from onhook.config.schema import DEVELOPMENT_KEY, Config
+
+
+def cross_check(draft: Draft, config: Config, read: Mapping[SectionKey, dict[str, Any] | None]) -> None:
+    """Add a fault for every pair of settings that cannot stand together.
+
+    `read` has the typed values of the sections without fault; those at fault are not judged twice.
+    """
+    _routes_name_trunks(draft, read)
+    _owned_once(draft, read)
+    if all(
+        values is not None for key, values in read.items() if key[0] in {"server", "sip", "media", "carrier"}
+    ):
+        _ports(draft, config)
+        _reach(draft, config)
+
+
+def warnings(config: Config) -> tuple[str, ...]:
+    """What works but should be known, one sentence each."""
+    found: list[str] = []
+    outside = not is_loopback(config.server.host)
+    if outside and any(DEVELOPMENT_KEY in resource.access_keys for resource in config.directory.resources):
+        found.append(
+            f"server.host {config.server.host} is open to other machines while the published development key "
+            "is valid: set access_keys of your own for each resource."
+        )
+    if outside and not config.server.https:
+        found.append(
+            "server.https is off and other machines can connect: requests and keys' signatures are readable."
+        )
+    if config.server.own_api == "always" and outside:
+        found.append(
+            "server.own_api is always: every machine that can connect reads calls and numbers without a key."
+        )
+    if config.server.callback_http == "always":
+        found.append("server.callback_http is always: ACS itself refuses http callback addresses.")
+    if config.carrier.enabled and not is_loopback(config.carrier.host):
+        found.append(
+            f"carrier.host {config.carrier.host} is open to other machines: it answers whoever calls."
+        )
+    if not config.directory.trunks:
+        found.append("there is no trunk: every call to a phone ends with 403/511532.")
+    return tuple(found)
+
+
+def is_loopback(host: str) -> bool:
+    """True for localhost and loopback addresses; other names are not resolved."""
+    if host.rstrip(".").lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _routes_name_trunks(draft: Draft, read: Mapping[SectionKey, dict[str, Any] | None]) -> None:
+    known = [str(name) for name in draft.names("trunk")]
+    seen: dict[str, int] = {}
+    for key, values in read.items():
+        if key[0] != "route" or values is None:
+            continue
+        number = int(key[1])
+        for item, trunk in enumerate(values["trunks"]):
+            if trunk not in known:
+                there = f" Trunks are {', '.join(known)}." if known else " There is no [trunk.NAME] at all."
+                near = did_you_mean(trunk, known, otherwise=there)
+                problem = f'there is no trunk "{trunk}".{near}'
+                draft.fault(draft.place(key, "trunks", item), f"route.{number}.trunks", problem)
+        name = values.get("name", f"route-{number + 1}")
+        if name in seen:
+            problem = (
+                f'the name "{name}" is also that of route {seen[name]}. Names tell routes apart in evidence.'
+            )
+            draft.fault(draft.place(key, "name"), f"route.{number}.name", problem)
+        seen.setdefault(name, number)
+
+
+def _owned_once(draft: Draft, read: Mapping[SectionKey, dict[str, Any] | None]) -> None:
+    """Numbers, keys and ids tell resources apart, so each belongs to one."""
+    owners: dict[tuple[str, str], tuple[SectionKey, Place]] = {}
+    for key, values in read.items():
+        if key[0] != "resource" or values is None:
+            continue
+        things: list[tuple[str, str, int | None]] = []
+        things += [("numbers", number, item) for item, number in enumerate(values.get("numbers", ()))]
+        things += [("access_keys", secret, item) for item, secret in enumerate(values["access_keys"])]
+        things += [("id", values["id"].lower(), None)] if "id" in values else []
+        for setting, value, item in things:
+            place = draft.place(key, setting, item)
+            if (setting, value) not in owners:
+                owners[setting, value] = (key, place)
+                continue
+            owner = owners[setting, value]
+            what = {"numbers": f"{value} is", "access_keys": "this key is", "id": f"{value} is"}[setting]
+            where = f" ({owner[1]})" if str(owner[1]) else ""
+            problem = f"{what} given before, to resource {owner[0][1]}{where}. Keep it in one place."
+            draft.fault(place, f"resource.{key[1]}.{setting}", problem)
+
+
+def _ports(draft: Draft, config: Config) -> None:
+    server, sip, media, carrier = config.server, config.sip, config.media, config.carrier
+    media_host = media.host or sip.host
+    if media.first_port >= media.last_port:
+        problem = f"expected more than media.first_port ({media.first_port}), got {media.last_port}."
+        given = draft.values.get(("media", ""), {})
+        blamed = "last_port" if "last_port" in given else "first_port"
+        draft.fault(draft.place(("media", ""), blamed), "media.last_port", problem)
+    tcp = [("server", server.host, server.port), ("sip", sip.host, sip.port)]
+    if carrier.enabled:
+        tcp.append(("carrier", carrier.host, carrier.port))
+    for number, (section, host, port) in enumerate(tcp):
+        for other, other_host, other_port in tcp[:number]:
+            if port and port == other_port and _overlap(host, other_host):
+                _clash(draft, section, f"{port} is already {other}.port{_given(draft, other)}")
+        if section != "server" and media.first_port <= port <= media.last_port and _overlap(host, media_host):
+            _clash(draft, section, f"{port} lies among the RTP ports {media.first_port}–{media.last_port}")
+
+
+def _clash(draft: Draft, section: str, problem: str) -> None:
+    draft.fault(draft.place((section, ""), "port"), f"{section}.port", f"{problem}. Choose another.")
+
+
+def _given(draft: Draft, section: str) -> str:
+    place = str(draft.place((section, ""), "port"))
+    return f" ({place})" if place else ""
+
+
+def _overlap(host: str, other: str) -> bool:
+    wildcard = {"0.0.0.0", "::"}  # noqa: S104  # compared with, not listened on
+    return host == other or bool({host, other} & wildcard) or (is_loopback(host) and is_loopback(other))
+
+
+def _reach(draft: Draft, config: Config) -> None:
+    """A socket on loopback carries nothing to another machine; say so before the first call fails."""
+    for section, host in (("sip", config.sip.host), ("media", config.media.host or config.sip.host)):
+        if not is_loopback(host):
+            continue
+        for trunk in config.directory.trunks.values():
+            if is_loopback(trunk.host):
+                continue
+            place = draft.place((section, ""), "host")
+            if not str(place):
+                place = draft.place(("trunk", trunk.name), "host")
+            problem = (
+                f"{host} is this machine only, but trunk {trunk.name} is at {trunk.host}. "
+                f'Write host = "0.0.0.0" under [{section}].'
+            )
+            draft.fault(place, f"{section}.host", problem)
+            break
+        if section == "sip" and not config.media.host:
+            break  # media follows: one fault is enough

@@ -1,0 +1,207 @@
+"""Kinds of setting: what a value must be, how to say so, and a value that would do.
+
+A kind reads the plain TOML value and gives back the typed one, or raises `Unfit`. Nothing here knows
+where a value came from; that is drafts.py's part of the message.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+E164 = re.compile(r"\+[1-9][0-9]{1,14}")
+"""ITU-T E.164: at most 15 digits after the plus."""
+GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252}[A-Za-z0-9_])?\.?")
+ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,45}(%[A-Za-z0-9_.-]{1,15})?")
+
+MAX_TEXT = 1_000
+"""Characters of one text value."""
+MAX_LIST = 10_000
+"""Values of one list."""
+
+
+class Unfit(Exception):
+    """The value is not of this kind; the text, if any, says more than "expected …" does.
+
+    For one value of a list, `item` is its place from 0, and `expected` and `value` are its own.
+    """
+
+    def __init__(
+        self, more: str = "", *, item: int | None = None, expected: str = "", value: object = None
+    ) -> None:
+        super().__init__(more)
+        self.item = item
+        self.expected = expected
+        self.value = value
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[T]):
+    """`expected` completes "expected …", `example` is TOML that would do."""
+
+    expected: str
+    example: str
+    read: Callable[[object], T]
+    textual: bool = False
+    """The value is a text: an environment variable gives it without quotes, whatever it looks like."""
+    listed: bool = False
+    """The value is a list, of texts if `textual`: an environment variable may give it separated by commas."""
+
+
+def whole(lowest: int, highest: int, example: int) -> Kind[int]:
+    """A whole number, bounds included."""
+
+    def read(value: object) -> int:
+        # bool is an int to Python, not to people
+        if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
+            raise Unfit
+        return value
+
+    return Kind(f"a whole number {lowest}–{highest}", str(example), read)
+
+
+def seconds(lowest: float, highest: float, example: float) -> Kind[float]:
+    """A length of time in seconds, bounds included, fractions allowed."""
+
+    def read(value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not lowest <= value <= highest:
+            raise Unfit
+        return float(value)
+
+    return Kind(f"a number of seconds {lowest:g}–{highest:g}", f"{example:g}", read)
+
+
+def one_of(*words: str) -> Kind[str]:
+    """One of a few words."""
+    expected = f"one of {', '.join(words[:-1])} or {words[-1]}"
+
+    def read(value: object) -> str:
+        if not isinstance(value, str) or value not in words:
+            raise Unfit
+        return value
+
+    return Kind(expected, f'"{words[0]}"', read, textual=True)
+
+
+def text(expected: str, example: str, fits: Callable[[str], bool]) -> Kind[str]:
+    """A text that `fits` says yes to; never longer than MAX_TEXT."""
+
+    def read(value: object) -> str:
+        if not isinstance(value, str):
+            raise Unfit
+        if len(value) > MAX_TEXT:
+            raise Unfit(f"at most {MAX_TEXT} characters")
+        if not fits(value) or any(ord(char) < 32 or ord(char) == 127 for char in value):
+            raise Unfit
+        return value
+
+    return Kind(expected, f'"{example}"', read, textual=True)
+
+
+def many(
+    kind: Kind[T], expected: str, example: str, *, at_least: int = 0, at_most: int = MAX_LIST
+) -> Kind[tuple[T, ...]]:
+    """A list of one kind. The first value that does not fit is named."""
+
+    def read(value: object) -> tuple[T, ...]:
+        if not isinstance(value, list):
+            raise Unfit
+        values: list[object] = list(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]  # TOML's own list
+        if not at_least <= len(values) <= at_most:
+            raise Unfit(f"{at_least} to {at_most} values, here are {len(values)}")
+        read_values: list[T] = []
+        for item, each in enumerate(values):
+            try:
+                read_values.append(kind.read(each))
+            except Unfit as unfit:
+                raise Unfit(str(unfit), item=item, expected=kind.expected, value=each) from None
+        return tuple(read_values)
+
+    return Kind(expected, example, read, textual=kind.textual, listed=True)
+
+
+def _read_switch(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise Unfit
+    return value
+
+
+def _read_pattern(value: object) -> str:
+    if not isinstance(value, str):
+        raise Unfit
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise Unfit(f"{error.msg} at character {(error.pos or 0) + 1}") from None
+    if len(value) > MAX_PATTERN:
+        raise Unfit(f"at most {MAX_PATTERN} characters")
+    return value
+
+
+def _read_key(value: object) -> str:
+    if not isinstance(value, str):
+        raise Unfit
+    try:
+        length = len(base64.b64decode(value, validate=True))
+    except (binascii.Error, ValueError):
+        raise Unfit("it is not base64") from None
+    if not MIN_KEY_BYTES <= length <= MAX_KEY_BYTES:
+        raise Unfit(f"it decodes to {length} bytes, wanted are {MIN_KEY_BYTES} to {MAX_KEY_BYTES}")
+    return value
+
+
+def _read_transport(value: object) -> str:
+    if value == "tls":
+        raise Unfit("tls comes later; until then reach the SBC over tcp or udp inside a network you trust")
+    if value not in ("udp", "tcp"):
+        raise Unfit
+    return str(value)
+
+
+def _is_host(value: str) -> bool:
+    return bool(HOST.fullmatch(value) or (":" in value and ADDRESS.fullmatch(value)))
+
+
+MAX_PATTERN = 200
+MIN_KEY_BYTES = 16
+MAX_KEY_BYTES = 256
+
+SWITCH = Kind("true or false", "true", _read_switch)
+PORT = whole(1, 65535, 5060)
+LISTEN_PORT = whole(0, 65535, 5060)
+HOSTNAME = text("a host name or an IP address", "sbc.example.com", _is_host)
+MAYBE_HOST = text(
+    "a host name, an IP address, or nothing", "203.0.113.7", lambda value: not value or _is_host(value)
+)
+HOSTNAMES = many(HOSTNAME, "a list of host names", '["calls.example.com"]', at_most=100)
+PATH = text("a path", ".onhook", bool)
+ANY_TEXT = text("a text on one line", "secret", lambda _value: True)
+NAME = text(
+    "a name of letters, digits, - and _",
+    "everything",
+    lambda value: bool(re.fullmatch(r"[\w.-]{1,64}", value)),
+)
+NAMES = many(NAME, "a list of trunk names", '["carrier"]', at_least=1, at_most=100)
+NUMBER = text("an E.164 number", "+14255550100", lambda value: bool(E164.fullmatch(value)))
+NUMBERS = many(NUMBER, "a list of E.164 numbers", '["+14255550100"]')
+RESOURCE_ID = text(
+    "a GUID", "6f1c2f0e-3a52-4bb1-9d4e-0d2f6c1a7b00", lambda value: bool(GUID.fullmatch(value))
+)
+PATTERN = Kind(
+    "a regular expression over the whole E.164 number", '"\\\\+1\\\\d{10}"', _read_pattern, textual=True
+)
+KEY = Kind("an access key in base64", '"…"', _read_key, textual=True)
+KEYS = many(KEY, "one or two access keys in base64", '["…"]', at_least=1, at_most=2)
+TRANSPORT = Kind("udp or tcp", '"udp"', _read_transport, textual=True)
+PAUSES = many(
+    seconds(0, 86_400, 1),
+    "a list of seconds, each from 0 to 86400",
+    "[1, 2, 5]",
+    at_least=1,
+    at_most=50,
+)

@@ -1,0 +1,265 @@
+"""Every setting of onhook.toml in one table: name, kind, default, meaning.
+
+The dataclasses here are that table: config is read by them, docs/reference/configuration.md and
+onhook.example.toml are written from them, and the rest of the house reads their attributes. Sections
+that several can exist of (resource, trunk, route) become the types of calls/directory.py.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
+
+from onhook.calls.directory import Directory, Trunk
+from onhook.config import kinds
+from onhook.config.kinds import Kind
+
+T = TypeVar("T")
+
+DEVELOPMENT_KEY = "b25ob29rOmRldmVsb3BtZW50LW9ubHk6dGhpcy1rZXktaXMtcHVibGlzaGVkLWFuZC1wcm90ZWN0cy1ub25lIQ=="
+"""The one access key of a server without configuration. Everybody knows it: for development only."""
+DEVELOPMENT_RESOURCE_ID = "0d0e0f00-0000-4000-8000-000000000001"
+DEVELOPMENT_NUMBERS = tuple(f"+1425555010{digit}" for digit in range(10))
+DEFAULT_RETRY_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0, 1800.0, 3600.0)
+
+REQUIRED: Any = object()
+"""The default of a setting that has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table. `default` is the typed value, `REQUIRED` if there is none."""
+
+    name: str
+    kind: Kind[Any]
+    default: Any
+    meaning: str
+    secret: bool
+
+    @property
+    def example(self) -> str:
+        """TOML that would do: the default where it says something, else the kind's own example."""
+        return self.kind.example if self.default in (REQUIRED, "", ()) else as_toml(self.default)
+
+
+def as_toml(value: object) -> str:
+    """A setting's value as TOML writes it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(map(as_toml, value))}]"  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]  # any values
+    if isinstance(value, float):
+        return f"{value:g}" if value < 1e6 else str(int(value))
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return str(value)
+
+
+def setting(kind: Kind[T], default: T, meaning: str, *, secret: bool = False) -> T:
+    """A field of a section; to the type checker just its default."""
+    return dataclasses.field(default=default, metadata={"kind": kind, "meaning": meaning, "secret": secret})
+
+
+def settings(section: type[Any]) -> Iterator[Setting]:
+    """The rows of a section, in the order in which they are written down."""
+    for field in dataclasses.fields(section):
+        meta = field.metadata
+        yield Setting(field.name, meta["kind"], field.default, meta["meaning"], meta["secret"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerSettings:
+    """The HTTP server: the ACS routes and Onhook's own."""
+
+    SECTION: ClassVar = "server"
+    host: str = setting(kinds.HOSTNAME, "127.0.0.1", "Address to listen on. 0.0.0.0 is every interface.")
+    port: int = setting(kinds.LISTEN_PORT, 8443, "TCP port to listen on; 0 takes any free one.")
+    https: bool = setting(
+        kinds.SWITCH,
+        default=True,
+        meaning="Serve HTTPS with a certificate of the local CA. The SDKs accept no http endpoint.",
+    )
+    hostnames: tuple[str, ...] = setting(
+        kinds.HOSTNAMES, (), "Names for the certificate beside localhost, 127.0.0.1 and ::1."
+    )
+    data_directory: str = setting(
+        kinds.PATH, ".onhook", "Where the local CA and its keys are kept, from the working directory."
+    )
+    callback_http: str = setting(
+        kinds.one_of("never", "loopback", "always"),
+        "loopback",
+        "Where callback addresses may be http instead of https. ACS itself says never.",
+    )
+    own_api: str = setting(
+        kinds.one_of("loopback", "always"),
+        "loopback",
+        "Who may read /onhook/… (no key is asked): programs on this machine, or everybody.",
+    )
+    request_bytes: int = setting(
+        kinds.whole(1_024, 67_108_864, 1_048_576),
+        1_048_576,
+        "Longest request body; a longer one is answered 413.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SipSettings:
+    """The SIP side towards the trunks: UDP and TCP on one port."""
+
+    SECTION: ClassVar = "sip"
+    host: str = setting(
+        kinds.HOSTNAME, "127.0.0.1", "Address to listen on. 0.0.0.0 once a trunk is on another machine."
+    )
+    port: int = setting(kinds.LISTEN_PORT, 5070, "UDP and TCP port to listen on; 0 takes any free one.")
+    advertised_host: str = setting(
+        kinds.MAYBE_HOST, "", "Address that trunks see, if NAT hides ours; nothing: the interface used."
+    )
+    setup_timeout_seconds: float = setting(
+        kinds.seconds(1, 600, 115),
+        115.0,
+        "How long a call may ring before we cancel it. ACS documents 115 s for PSTN calls.",
+    )
+    max_call_seconds: float = setting(
+        kinds.seconds(1, 604_800, 86_400), 86_400.0, "Longest call; then we end it with 429/10110."
+    )
+    max_calls: int = setting(
+        kinds.whole(1, 100_000, 5_000), 5_000, "Calls open at a time; one more is answered 429 by the API."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MediaSettings:
+    """RTP: silence is sent, what comes is counted."""
+
+    SECTION: ClassVar = "media"
+    host: str = setting(kinds.MAYBE_HOST, "", "Address for RTP; nothing: the same as sip.host.")
+    first_port: int = setting(kinds.whole(1_024, 65_534, 20_000), 20_000, "First UDP port for RTP.")
+    last_port: int = setting(
+        kinds.whole(1_024, 65_535, 29_999), 29_999, "Last UDP port for RTP; a call takes one even port."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreSettings:
+    """Where calls, facts and events still to be delivered are kept."""
+
+    SECTION: ClassVar = "store"
+    path: str = setting(kinds.PATH, ".onhook/onhook.db", "The SQLite file, from the working directory.")
+    retention_days: int = setting(
+        kinds.whole(0, 36_500, 30), 30, "Ended calls older than this are removed; 0 keeps them for ever."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeliverySettings:
+    """Handing events to the application's callback addresses."""
+
+    SECTION: ClassVar = "delivery"
+    timeout_seconds: float = setting(
+        kinds.seconds(0.1, 300, 10), 10.0, "How long one try waits for the application's answer."
+    )
+    retry_seconds: tuple[float, ...] = setting(
+        kinds.PAUSES,
+        DEFAULT_RETRY_SECONDS,
+        "Pauses before the second, third … try; the last one repeats. Microsoft documents no rule.",
+    )
+    give_up_seconds: float = setting(
+        kinds.seconds(0, 604_800, 86_400),
+        86_400.0,
+        "Age at which an event is given up and counted undelivered.",
+    )
+    concurrency: int = setting(
+        kinds.whole(1, 10_000, 64), 64, "Tries under way at a time; events of one call always go one by one."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CarrierSettings:
+    """The built-in carrier: a SIP agent on this machine, dialled by test numbers."""
+
+    SECTION: ClassVar = "carrier"
+    enabled: bool = setting(kinds.SWITCH, default=True, meaning="Start it with the server.")
+    host: str = setting(kinds.HOSTNAME, "127.0.0.1", "Address to listen on; keep it on loopback.")
+    port: int = setting(kinds.PORT, 5080, "UDP and TCP port to listen on.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResourceSection:
+    """An ACS resource: keys that sign requests, numbers that may be caller id."""
+
+    SECTION: ClassVar = "resource"
+    id: str = setting(
+        kinds.RESOURCE_ID, REQUIRED, "Immutable resource id, a GUID. Without it one is derived from the name."
+    )
+    access_keys: tuple[str, ...] = setting(
+        kinds.KEYS, REQUIRED, "One or two access keys in base64; either signs.", secret=True
+    )
+    numbers: tuple[str, ...] = setting(kinds.NUMBERS, (), "Owned phone numbers, E.164 with the plus.")
+
+
+_TRUNK: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(Trunk)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrunkSection:
+    """A SIP peer (SBC or provider) that carries calls to and from the telephone network."""
+
+    SECTION: ClassVar = "trunk"
+    host: str = setting(kinds.HOSTNAME, REQUIRED, "Where the SBC is.")
+    port: int = setting(kinds.PORT, _TRUNK["port"], "Its SIP port.")
+    transport: str = setting(kinds.TRANSPORT, _TRUNK["transport"], "udp or tcp; tls comes later.")
+    username: str = setting(kinds.ANY_TEXT, _TRUNK["username"], "Name for digest authentication, if it asks.")
+    password: str = setting(
+        kinds.ANY_TEXT, _TRUNK["password"], "Password for digest authentication.", secret=True
+    )
+    max_calls: int = setting(
+        kinds.whole(1, 100_000, 1_000),
+        _TRUNK["max_calls"],
+        "Calls at a time; more take the route's next trunk.",
+    )
+    no_response_seconds: float = setting(
+        kinds.seconds(0.5, 32, 10),
+        _TRUNK["no_response_seconds"],
+        "How long an INVITE may stay without any response before the next trunk is tried.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RouteSection:
+    """A voice route; the first whose pattern matches the whole number decides."""
+
+    SECTION: ClassVar = "route"
+    name: str = setting(kinds.NAME, REQUIRED, "Name in evidence and errors. Without it: route-1, route-2 …")
+    pattern: str = setting(kinds.PATTERN, REQUIRED, "Regular expression over the whole E.164 number.")
+    trunks: tuple[str, ...] = setting(kinds.NAMES, REQUIRED, "Names of trunks, in the order to try them.")
+    direct_routing: bool = setting(
+        kinds.SWITCH,
+        default=True,
+        meaning="Any caller id is taken; false: it must be an owned number of the resource.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """All that a server is told. Built by `load`; every value is checked."""
+
+    server: ServerSettings = ServerSettings()
+    sip: SipSettings = SipSettings()
+    media: MediaSettings = MediaSettings()
+    store: StoreSettings = StoreSettings()
+    delivery: DeliverySettings = DeliverySettings()
+    carrier: CarrierSettings = CarrierSettings()
+    directory: Directory = dataclasses.field(default_factory=Directory)
+    warnings: tuple[str, ...] = ()
+    """What is allowed but should be known, one sentence each."""
+
+
+SINGLE = (ServerSettings, SipSettings, MediaSettings, StoreSettings, DeliverySettings, CarrierSettings)
+"""Sections that exist once: [server]."""
+NAMED = (ResourceSection, TrunkSection)
+"""Sections with a name of your choice: [trunk.NAME]."""
+LISTED = (RouteSection,)
+"""Sections in an order: [[route]]."""
+SECTIONS: dict[str, type[Any]] = {section.SECTION: section for section in (*SINGLE, *NAMED, *LISTED)}
+OPTIONAL = frozenset({("resource", "id"), ("route", "name")})
+"""Settings without a default that may be left out, because a value is derived."""
