@@ -1,0 +1,247 @@
+"""A network in memory, with the interface of net.Network: peers are objects or functions, faults settings.
+
+Deterministic: the same seed and the same sends give the same losses, delays and order. It runs on any loop;
+on a VirtualTimeLoop its delays and its peers' timers cost no time.
+"""
+
+import asyncio
+import ipaddress
+import math
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeAlias, runtime_checkable
+
+from onhook.effects import Destination, Effect, Transmit
+from onhook.net.failures import failure
+from onhook.net.transport import FailureHandler, ReceiveHandler
+
+MAX_IN_FLIGHT: Final = 100_000
+"""Messages under way at a time; beyond it they are lost and counted, as in a real queue."""
+
+
+@runtime_checkable
+class Peer(Protocol):
+    """A far end with a mind of its own (lab/far_end.py). Only its Transmits are performed."""
+
+    @property
+    def deadline(self) -> float | None: ...
+
+    def receive(self, data: bytes, source: Destination, now: float) -> Iterable[Effect]: ...
+
+    def handle_timeout(self, now: float) -> Iterable[Effect]: ...
+
+
+Reply: TypeAlias = Callable[[bytes], Iterable[bytes]]
+"""The simplest far end: what it says to what it hears, at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """What happens to messages. Shares are 0 to 1, of datagrams; a stream only knows the delay."""
+
+    loss: float = 0.0
+    duplication: float = 0.0
+    reordering: float = 0.0
+    """Share of datagrams held back by `reordering_seconds`, so that later ones overtake them."""
+    reordering_seconds: float = 0.05
+    delay_seconds: float = 0.0
+    jitter_seconds: float = 0.0
+    """Added to the delay, drawn evenly from 0 to this."""
+
+
+class VirtualNetwork:
+    """`faults` may be replaced at any time. `now` is the clock that peers are given (default: the loop's)."""
+
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        faults: Faults | None = None,
+        host: str = "192.0.2.1",
+        port: int = 5070,
+        now: Callable[[], float] | None = None,
+        transports: tuple[str, ...] = ("udp", "tcp"),
+    ) -> None:
+        self.faults = faults or Faults()
+        self.lost = 0
+        """Messages that arrived nowhere."""
+        self._random = random.Random(seed)  # noqa: S311  # the seed is the bug report, no secret
+        self._host, self._port, self._now, self._transports = host, port, now, transports
+        self._peers: dict[Destination, Peer] = {}
+        self._refusals: dict[Destination, str] = {}
+        self._stream_free_at: dict[tuple[Destination, Destination], float] = {}
+        self._wakes: dict[Destination, tuple[float, asyncio.TimerHandle]] = {}
+        self._in_flight: set[asyncio.Handle] = set()
+        self._receive: ReceiveHandler = _ignore
+        self._failed: FailureHandler = _ignore
+        self._started = False
+
+    async def start(self) -> None:
+        self._started = True
+
+    async def close(self) -> None:
+        self._started = False
+        for handle in [*self._in_flight, *(handle for _, handle in self._wakes.values())]:
+            handle.cancel()
+        self._in_flight.clear()
+        self._wakes.clear()
+
+    @property
+    def bound(self) -> list[Destination]:
+        if not self._started:
+            return []
+        return [Destination(transport, self._host, self._port) for transport in self._transports]
+
+    def via_address(self, to: Destination) -> tuple[str, int]:  # noqa: ARG002  # one interface leads everywhere
+        return self._host, self._port
+
+    def on_receive(self, handler: ReceiveHandler) -> None:
+        self._receive = handler
+
+    def on_failure(self, handler: FailureHandler) -> None:
+        self._failed = handler
+
+    def add(self, place: Destination, peer: Peer | Reply) -> None:
+        """Put a far end at `place`; its host may be a name."""
+        self._refusals.pop(place, None)
+        self._peers[place] = peer if isinstance(peer, Peer) else _Replying(peer)
+
+    def remove(self, place: Destination, failure_text: str = "") -> None:
+        """Take the far end away. Sends to it then fail with `failure_text`, or as for a stranger."""
+        self._peers.pop(place, None)
+        if failure_text:
+            self._refusals[place] = failure_text
+        if wake := self._wakes.pop(place, None):
+            wake[1].cancel()
+
+    def silence(self, place: Destination) -> None:
+        """A place that takes everything and never answers."""
+        self.add(place, lambda _data: ())
+
+    def send(self, data: bytes, to: Destination) -> None:
+        """As Network.send. A stranger with an address refuses; a stranger's name is unknown."""
+        if self._started and to in self._peers:
+            self._carry(data, Destination(to.transport, self._host, self._port), to)
+        else:
+            asyncio.get_running_loop().call_soon(self._tell, to, self._why_not(to))
+
+    def inject(self, data: bytes, source: Destination) -> None:
+        """Something arrives for us from `source`, under the same faults as everything else."""
+        self._carry(data, source, Destination(source.transport, self._host, self._port))
+
+    def _why_not(self, to: Destination) -> str:
+        if not self._started:
+            return failure("failed", "not started")
+        if to.transport not in self._transports:
+            return failure("unsupported", f"transport {to.transport!r} is not switched on")
+        if refusal := self._refusals.get(to):
+            return refusal
+        try:
+            ipaddress.ip_address(to.host)
+        except ValueError:
+            if to.host.lower() != "localhost" and all(place.host != to.host for place in self._peers):
+                return failure("name-unknown", f"{to.host} has no address")
+        return failure("refused", f"{to.peer} over {to.transport}: nobody listens there")
+
+    def _carry(self, data: bytes, source: Destination, to: Destination) -> None:
+        for after_seconds in self._fate(source, to):
+            if len(self._in_flight) >= MAX_IN_FLIGHT:
+                self.lost += 1
+                continue
+            loop = asyncio.get_running_loop()
+            arrival: list[asyncio.Handle] = []
+            if after_seconds > 0:
+                arrival.append(loop.call_later(after_seconds, self._arrive, data, source, to, arrival))
+            else:
+                arrival.append(loop.call_soon(self._arrive, data, source, to, arrival))
+            self._in_flight.update(arrival)
+
+    def _fate(self, source: Destination, to: Destination) -> list[float]:
+        """When the message arrives, in seconds from now; none, one or two times."""
+        faults, draw = self.faults, self._random.random
+        delay = faults.delay_seconds + (draw() * faults.jitter_seconds if faults.jitter_seconds else 0.0)
+        if to.transport != "udp":
+            return [self._in_order(source, to, delay)]
+        if faults.loss and draw() < faults.loss:
+            self.lost += 1
+            return []
+        if faults.reordering and draw() < faults.reordering:
+            delay += faults.reordering_seconds
+        if faults.duplication and draw() < faults.duplication:
+            return [delay, delay]
+        return [delay]
+
+    def _in_order(self, source: Destination, to: Destination, delay: float) -> float:
+        now = asyncio.get_running_loop().time()
+        at = max(now + delay, self._stream_free_at.get((source, to), 0.0))
+        self._stream_free_at[source, to] = at
+        return at - now
+
+    def _arrive(
+        self, data: bytes, source: Destination, to: Destination, arrival: list[asyncio.Handle]
+    ) -> None:
+        self._in_flight.difference_update(arrival)
+        if (to.host, to.port) == (self._host, self._port):
+            self._receive(data, source)
+            return
+        peer = self._peers.get(to)
+        if peer is None:  # gone while the message was under way
+            self.lost += 1
+        else:
+            self._perform(to, peer.receive(data, source, self._clock()))
+            self._wake_on_time(to, peer)
+
+    def _perform(self, place: Destination, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, Transmit):
+                self._carry(effect.data, place, effect.to)
+
+    def wake(self, place: Destination) -> None:
+        """Look at a peer's deadline again: after it was told something from outside the network."""
+        self._wake_on_time(place, self._peers[place])
+
+    def _wake_on_time(self, place: Destination, peer: Peer) -> None:
+        deadline = peer.deadline
+        known = self._wakes.get(place)
+        if known:
+            if known[0] == deadline:
+                return
+            known[1].cancel()
+            del self._wakes[place]
+        if deadline is not None and deadline < math.inf:
+            after_seconds = max(0.0, deadline - self._clock())
+            handle = asyncio.get_running_loop().call_later(
+                after_seconds, self._time_out, place, peer, deadline
+            )
+            self._wakes[place] = deadline, handle
+
+    def _time_out(self, place: Destination, peer: Peer, deadline: float) -> None:
+        self._wakes.pop(place, None)
+        self._perform(place, peer.handle_timeout(max(self._clock(), deadline)))
+        self._wake_on_time(place, peer)
+
+    def _clock(self) -> float:
+        return self._now() if self._now else asyncio.get_running_loop().time()
+
+    def _tell(self, to: Destination, text: str) -> None:
+        self._failed(to, text)
+
+
+class _Replying:
+    """A function as a peer."""
+
+    deadline = None
+
+    def __init__(self, reply: Reply) -> None:
+        self._reply = reply
+
+    def receive(self, data: bytes, source: Destination, now: float) -> list[Effect]:  # noqa: ARG002  # as Peer
+        return [Transmit(answer, source) for answer in self._reply(data)]
+
+    def handle_timeout(self, now: float) -> list[Effect]:  # noqa: ARG002  # as Peer
+        return []
+
+
+def _ignore(_first: object, _second: object) -> None:
+    """Until a handler is set."""

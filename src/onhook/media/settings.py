@@ -1,0 +1,41 @@
+"""The settings and limits of the embedded media engine; config.py fills them from `[media]`."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class MediaSettings:
+    host: str = "127.0.0.1"
+    """Address to bind; "0.0.0.0" and "::" are every interface."""
+    advertised_host: str = ""
+    """Written into SDP instead of `host`; needed when that is every interface, or behind NAT."""
+    first_port: int = 20_000
+    last_port: int = 29_998
+    """Even ports of this range are used, one a leg (RFC 3550 section 11: RTCP has the odd one above)."""
+    quarantine_seconds: float = 1.0
+    """How long a closed leg's port rests, so that late packets of the old far end reach no new leg."""
+    max_packets_a_tick: int = 8
+    """Read from one leg in one tick (20 ms, so 400 packets/s); the rest waits for the next tick."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError, naming the setting."""
+        if not 1 <= self.first_port <= self.last_port <= 65_535:
+            raise ValueError(
+                f"media.first_port and last_port: {self.first_port}..{self.last_port} is no range of ports"
+            )
+        if self.host in {"", "0.0.0.0", "::"} and not self.advertised_host:  # noqa: S104  # compared with, not bound
+            raise ValueError(
+                f"media.advertised_host: needed when media.host is {self.host!r} (every interface)"
+            )
+
+    @property
+    def written_host(self) -> str:
+        """The host for SDP."""
+        return self.advertised_host or self.host
+
+    def ports(self) -> range:
+        return range(self.first_port + self.first_port % 2, self.last_port + 1, 2)
+
+
+class PortsUsedUp(RuntimeError):
+    """No RTP port is free: the range is in use, resting, or taken by other programs."""

@@ -1,0 +1,181 @@
+"""All transports as one: send here, be told there.
+
+What is sent is carried to `Destination`'s transport, host and port; what comes is handed to one handler with
+where it came from; what could not be carried is told to another, later, never within `send`.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from onhook.effects import Destination
+from onhook.net.failures import failure
+from onhook.net.resolver import Answer, Resolver, Unresolved
+from onhook.net.settings import NetworkSettings
+from onhook.net.tcp import TcpTransport
+from onhook.net.transport import FailureHandler, ReceiveHandler, Transport
+from onhook.net.udp import UdpTransport
+
+BUILT: Final[dict[str, Callable[[NetworkSettings, ReceiveHandler, FailureHandler], Transport]]] = {
+    "udp": UdpTransport,
+    "tcp": TcpTransport,
+}
+MAX_PORT_TRIES: Final = 16
+"""With port 0, how often a port is drawn until it is free for every transport."""
+MAX_LOCAL_ADDRESSES: Final = 4096
+LOCAL_ADDRESS_LIFETIME_SECONDS: Final = 30.0
+_EVERY_INTERFACE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  # compared with, not bound
+
+
+class Network:
+    """The SIP transports of this machine."""
+
+    def __init__(self, settings: NetworkSettings | None = None) -> None:
+        """Raises ValueError for a transport in the settings that is not built."""
+        self._settings = settings or NetworkSettings()
+        self._resolver = Resolver(self._settings)
+        self._transports: dict[str, Transport] = {}
+        self._receive: ReceiveHandler = _ignore
+        self._failed: FailureHandler = _ignore
+        self._local: dict[str, tuple[str, float]] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        for name in self._settings.transports:
+            if name not in BUILT:
+                raise ValueError(f"sip.transports: {name!r} is not one of {', '.join(BUILT)}")
+            self.register(name, BUILT[name](self._settings, self._hand_up, self._tell))
+
+    def register(self, name: str, transport: Transport) -> None:
+        """Add or replace a transport before `start`; TLS and tests come in here."""
+        self._transports[name] = transport
+
+    async def start(self) -> None:
+        """Bind every transport to the same port. Raises OSError naming the address that is taken."""
+        self._loop = asyncio.get_running_loop()
+        tries = 1 if self._settings.port else MAX_PORT_TRIES
+        for attempt in range(1, tries + 1):
+            try:
+                port = self._settings.port
+                for transport in self._transports.values():
+                    port = await transport.start(port)
+            except OSError as error:
+                await self._close_transports()
+                if attempt == tries:
+                    where = f"{self._settings.host}:{self._settings.port}"
+                    raise OSError(
+                        error.errno, f"cannot listen for SIP on {where}: {error.strerror}"
+                    ) from error
+            else:
+                return
+
+    async def close(self) -> None:
+        self._resolver.close()
+        await self._close_transports()
+        self._loop = None
+
+    async def _close_transports(self) -> None:
+        for transport in self._transports.values():
+            await transport.close()
+
+    @property
+    def bound(self) -> list[Destination]:
+        """Where we listen: one entry a transport and address family."""
+        return [place for transport in self._transports.values() for place in transport.bound]
+
+    def on_receive(self, handler: ReceiveHandler) -> None:
+        """`handler(data, source)`: one datagram, or one message of a stream. The last handler wins."""
+        self._receive = handler
+
+    def on_failure(self, handler: FailureHandler) -> None:
+        """`handler(destination, text)`: something sent to `destination` was not carried (words: failures.py).
+
+        The destination is written as it was in `send`. An ICMP error names an address only: it is told for
+        the address and for every name that was sent to and has that address.
+        """
+        self._failed = handler
+
+    def send(self, data: bytes, to: Destination) -> None:
+        """Carry `data` to `to`. Never blocks, never raises."""
+        transport = self._transports.get(to.transport)
+        if transport is None or self._loop is None:
+            why = f"transport {to.transport!r} is not switched on; there are: {', '.join(self._transports)}"
+            self._tell(
+                to, failure("unsupported", why) if transport is None else failure("failed", "not started")
+            )
+            return
+        answer = self._resolver.known(to.host)
+        if answer is None:
+            self._resolver.ask(to.host, partial(self._send_resolved, transport, data, to))
+        else:
+            self._send_resolved(transport, data, to, answer)
+
+    def _send_resolved(self, transport: Transport, data: bytes, to: Destination, answer: Answer) -> None:
+        if isinstance(answer, Unresolved):
+            self._tell(to, answer.why)
+            return
+        try:
+            transport.send(data, to, answer)
+        except Exception as error:  # noqa: BLE001  # the promise of `send`; the fault is told, not lost
+            self._tell(
+                to, failure("failed", f"{to.peer} over {to.transport}: {type(error).__name__}: {error}")
+            )
+
+    def via_address(self, to: Destination) -> tuple[str, int]:
+        """Host and port for Via and Contact in messages to `to`.
+
+        The host is the advertised one if that is set, else the bound one; if we are bound to every interface,
+        it is the address of the interface that leads to `to` (to the default route while its name is
+        unknown). The port is the listening one, for connections too (RFC 3261 section 18.1.1). Raises
+        nothing; before `start` the settings' own values are given.
+        """
+        answer = self._resolver.known(to.host) if self._loop else None
+        remote = answer if isinstance(answer, str) else ""
+        version_6 = ":" in remote
+        transport = self._transports.get(to.transport)
+        host, port = self._settings.host, self._settings.port
+        for place in transport.bound if transport else self.bound:
+            host, port = place.host, place.port
+            if (":" in place.host) == version_6:
+                break
+        if self._settings.advertised_host:
+            return self._settings.advertised_host, port
+        if host in _EVERY_INTERFACE:
+            host = self._interface_towards(remote, version_6=version_6)
+        return host, port
+
+    def _interface_towards(self, remote: str, *, version_6: bool) -> str:
+        now = self._loop.time() if self._loop else 0.0
+        found, until = self._local.get(remote, ("", 0.0))
+        if not found or until <= now:  # asked anew from time to time: interfaces move
+            if len(self._local) >= MAX_LOCAL_ADDRESSES:
+                self._local.clear()  # refilled by what is in use
+            found = local_address_towards(remote, version_6=version_6)
+            self._local[remote] = found, now + LOCAL_ADDRESS_LIFETIME_SECONDS
+        return found
+
+    def _hand_up(self, data: bytes, source: Destination) -> None:
+        self._receive(data, source)
+
+    def _tell(self, to: Destination, text: str) -> None:
+        loop = self._loop or asyncio.get_running_loop()
+        loop.call_soon(self._tell_now, to, text)
+
+    def _tell_now(self, to: Destination, text: str) -> None:
+        self._failed(to, text)
+
+
+def local_address_towards(remote: str, *, version_6: bool = False) -> str:
+    """The address the system would send from; nothing is sent to find out. Loopback if there is no route."""
+    family = socket.AF_INET6 if version_6 else socket.AF_INET
+    probe = remote or ("2001:db8::1" if version_6 else "198.51.100.1")  # RFC 3849, RFC 5737: any far address
+    with socket.socket(family, socket.SOCK_DGRAM) as asking:
+        try:
+            asking.connect((probe, 9))
+        except OSError:
+            return "::1" if version_6 else "127.0.0.1"
+        return str(asking.getsockname()[0])
+
+
+def _ignore(_first: object, _second: object) -> None:
+    """Until a handler is set."""

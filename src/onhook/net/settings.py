@@ -1,0 +1,37 @@
+"""The settings and limits of the SIP transports; config.py fills them from `[sip]`."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSettings:
+    """Where we listen, what we call ourselves, and how much we bear."""
+
+    host: str = "127.0.0.1"
+    """IPv4 address to bind; "0.0.0.0" is every interface."""
+    port: int = 5070
+    """The same port for every transport; 0 lets the system choose one."""
+    ipv6_host: str = ""
+    """IPv6 address to bind as well; empty is none."""
+    advertised_host: str = ""
+    """Written into Via and Contact instead of the local address: for a machine behind NAT."""
+    transports: tuple[str, ...] = ("udp", "tcp")
+
+    receive_buffer_bytes: int = 4 * 1024 * 1024
+    """Asked of the kernel for the UDP socket; a burst of SIP must not be lost while Python is busy."""
+    max_unsent_bytes: int = 1024 * 1024
+    """Waiting to be sent: per connection on TCP, over all destinations on UDP."""
+    connect_timeout_seconds: float = 5.0
+    idle_seconds: float = 600.0
+    """A connection that carried nothing for so long is closed."""
+    max_connections: int = 4096
+    max_connections_per_peer: int = 1024
+    """From one address, so that one broken peer leaves room for the others."""
+
+    lookup_timeout_seconds: float = 5.0
+    name_lifetime_seconds: float = 60.0
+    """The system's resolver tells no TTL, so every answer is believed for this long."""
+    unknown_name_lifetime_seconds: float = 5.0
+    max_names: int = 4096
+    max_waiting_for_a_name: int = 1024
+    """Messages that may wait for one lookup."""
