@@ -27,8 +27,8 @@ _OFTEN_SEEN = (
     "content-type", "cseq", "date", "diversion", "expires", "from", "history-info", "max-forwards", "min-se",
     "organization", "p-asserted-identity", "privacy", "proxy-authenticate", "proxy-authorization", "rack",
     "reason", "record-route", "refer-to", "remote-party-id", "require", "retry-after", "route", "rseq",
-    "server", "session-expires", "supported", "timestamp", "to", "unsupported", "user-agent", "via", "warning",
-    "www-authenticate",
+    "server", "session-expires", "supported", "timestamp", "to", "unsupported", "user-agent", "via",
+    "warning", "www-authenticate",
 )  # fmt: skip
 _SPELLED = {name: SPELLING.get(name) or name.title() for name in (*_OFTEN_SEEN, *COMPACT.values())}
 _KEYS = (

@@ -352,7 +352,7 @@ def respond(request: Request, status: int, reason: str = "", *, to_tag: str = ""
     headers = Headers()
     for key in ("via", "from", "to", "call-id", "cseq"):
         headers.take(key, request.headers)
-    if to_tag and not request.to_tag:
+    if to_tag and "to" in headers and not request.to_tag:
         headers.set("to", f"{headers.get('to')};tag={to_tag}")
     if status == 100:
         headers.take("timestamp", request.headers)
