@@ -120,10 +120,19 @@ def rows() -> tuple[CodeRow, ...]:
 
 
 def _ordered(found: Iterable[CodeRow], code: int | None) -> tuple[CodeRow, ...]:
-    """Best first: the code as asked, newer sources, rows with a category, then by family."""
+    """Best first: the code as asked, rows that say more than a name, newer sources, rows with a category."""
 
-    def rank(row: CodeRow) -> tuple[bool, bool, bool, int]:
-        return (row.code != code, row.origin == "seed", not row.category, _FAMILY_RANK[row.family])
+    def rank(row: CodeRow) -> tuple[bool, bool, bool, bool, bool, int]:
+        bare = not row.advice and not row.category
+        other = row.code is None or (code is not None and row.code != code)
+        return (
+            other,
+            row.code == 200,
+            bare,
+            row.origin == "seed",
+            not row.category,
+            _FAMILY_RANK[row.family],
+        )
 
     return tuple(sorted(found, key=rank))
 
@@ -172,7 +181,7 @@ def find_all(code: int | None, subcode: int | None) -> tuple[CodeRow, ...]:
 
 
 def by_subcode(subcode: int) -> tuple[CodeRow, ...]:
-    """Every row with this subcode, whatever its code; rows without a code come first within a rank."""
+    """Every row with this subcode, whatever its code, best first; rows without a code come last."""
     return _subcodes().get(subcode, ())
 
 
