@@ -6,7 +6,7 @@ from typing import Any
 
 from onhook.config.drafts import Draft, SectionKey
 from onhook.config.faults import Place, did_you_mean
-from onhook.config.schema import DEVELOPMENT_KEY, Config
+from onhook.config.schema import DEVELOPMENT_KEY, WILDCARDS, Config
 
 
 def cross_check(draft: Draft, config: Config, read: Mapping[SectionKey, dict[str, Any] | None]) -> None:
@@ -134,26 +134,33 @@ def _given(draft: Draft, section: str) -> str:
 
 
 def _overlap(host: str, other: str) -> bool:
-    wildcard = {"0.0.0.0", "::"}  # noqa: S104  # compared with, not listened on
-    return host == other or bool({host, other} & wildcard) or (is_loopback(host) and is_loopback(other))
+    return (
+        host == other or bool({host, other} & WILDCARDS.keys()) or (is_loopback(host) and is_loopback(other))
+    )
 
 
 def _reach(draft: Draft, config: Config) -> None:
     """A socket on loopback carries nothing to another machine; say so before the first call fails."""
-    for section, host in (("sip", config.sip.host), ("media", config.media.host or config.sip.host)):
-        if not is_loopback(host):
-            continue
-        for trunk in config.directory.trunks.values():
-            if is_loopback(trunk.host):
-                continue
+    away = next((trunk for trunk in config.directory.trunks.values() if not is_loopback(trunk.host)), None)
+    if away is None:
+        return
+    for section, host in (("sip", config.sip.host), ("media", config.media.host)):
+        if host and is_loopback(host):
             place = draft.place((section, ""), "host")
             if not str(place):
-                place = draft.place(("trunk", trunk.name), "host")
+                place = draft.place(("trunk", away.name), "host")
             problem = (
-                f"{host} is this machine only, but trunk {trunk.name} is at {trunk.host}. "
-                f'Write host = "0.0.0.0" under [{section}].'
+                f"{host} is this machine only, but trunk {away.name} is at {away.host}. "
+                f"Under [{section}] write "
+                'host = the address of this machine that the trunk can reach, as in host = "192.0.2.5".'
             )
             draft.fault(place, f"{section}.host", problem)
-            break
-        if section == "sip" and not config.media.host:
-            break  # media follows: one fault is enough
+    section = "media" if config.media.host else "sip"
+    host = config.media.host or config.sip.host
+    if host in WILDCARDS and not (config.media.advertised_host or config.sip.advertised_host):
+        problem = (
+            f"needed, because RTP listens on {host} (every interface) and SDP must name one address. "
+            "Under [sip] write advertised_host = the address at which trunks reach this machine, "
+            'as in "192.0.2.5".'
+        )
+        draft.fault(draft.place((section, ""), "host"), "sip.advertised_host", problem)

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from onhook.calls.numbers import fault_in
+
 T = TypeVar("T")
 
-E164 = re.compile(r"\+[1-9][0-9]{1,14}")
-"""ITU-T E.164: at most 15 digits after the plus."""
 GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252}[A-Za-z0-9_])?\.?")
 ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,45}(%[A-Za-z0-9_.-]{1,15})?")
@@ -155,6 +155,14 @@ def _read_key(value: object) -> str:
     return value
 
 
+def _read_number(value: object) -> str:
+    if not isinstance(value, str):
+        raise Unfit
+    if fault := fault_in(value):
+        raise Unfit(fault if len(value) <= MAX_TEXT else "")
+    return value
+
+
 def _read_transport(value: object) -> str:
     if value == "tls":
         raise Unfit("tls comes later; until then reach the SBC over tcp or udp inside a network you trust")
@@ -179,6 +187,10 @@ MAYBE_HOST = text(
     "a host name, an IP address, or nothing", "203.0.113.7", lambda value: not value or _is_host(value)
 )
 HOSTNAMES = many(HOSTNAME, "a list of host names", '["calls.example.com"]', at_most=100)
+ENDPOINT = text(
+    "host:port", "calls.example.com:443", lambda value: _is_host(value.rpartition(":")[0] or value)
+)
+ENDPOINTS = many(ENDPOINT, "a list of host:port", '["calls.example.com:443"]', at_most=100)
 PATH = text("a path", ".onhook", bool)
 ANY_TEXT = text("a text on one line", "secret", lambda _value: True)
 NAME = text(
@@ -187,7 +199,7 @@ NAME = text(
     lambda value: bool(re.fullmatch(r"[\w.-]{1,64}", value)),
 )
 NAMES = many(NAME, "a list of trunk names", '["carrier"]', at_least=1, at_most=100)
-NUMBER = text("an E.164 number", "+14255550100", lambda value: bool(E164.fullmatch(value)))
+NUMBER = Kind("an E.164 number", '"+14255550100"', _read_number, textual=True)
 NUMBERS = many(NUMBER, "a list of E.164 numbers", '["+14255550100"]')
 RESOURCE_ID = text(
     "a GUID", "6f1c2f0e-3a52-4bb1-9d4e-0d2f6c1a7b00", lambda value: bool(GUID.fullmatch(value))

@@ -24,7 +24,6 @@ from onhook.config.kinds import Unfit
 from onhook.config.schema import OPTIONAL, REQUIRED, Config, Setting
 
 _ID_SPACE = uuid.UUID("0d0e0f00-0000-4000-8000-000000000000")
-_WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # to listen on all is to be reached on loopback
 EVERY_NUMBER = r"\+\d+"
 
 
@@ -80,7 +79,7 @@ def _fill_development(draft: Draft, env: Mapping[str, str]) -> None:
     if not draft.names("trunk") and set(early.names("trunk")) <= {"carrier"} and enabled is not False:
         trunk = draft.open(("trunk", "carrier"), nowhere)
         host = given.get("host", Given(schema.CarrierSettings.host, nowhere))
-        trunk["host"] = host._replace(value=_WILDCARDS.get(str(host.value), host.value), raw=None)
+        trunk["host"] = host._replace(value=schema.WILDCARDS.get(str(host.value), host.value), raw=None)
         trunk["port"] = given.get("port", Given(schema.CarrierSettings.port, nowhere))
 
 

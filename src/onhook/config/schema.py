@@ -10,9 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
-from onhook.calls.directory import Directory, Trunk
+from onhook.calls.directory import Directory, Trunk, VoiceRoute
 from onhook.config import kinds
 from onhook.config.kinds import Kind
+from onhook.delivery.schedule import Schedule
+from onhook.media.settings import MediaSettings as MediaPart
+from onhook.net.settings import NetworkSettings
+from onhook.server.settings import ServerSettings as ServerPart
 
 T = TypeVar("T")
 
@@ -20,7 +24,9 @@ DEVELOPMENT_KEY = "b25ob29rOmRldmVsb3BtZW50LW9ubHk6dGhpcy1rZXktaXMtcHVibGlzaGVkL
 """The one access key of a server without configuration. Everybody knows it: for development only."""
 DEVELOPMENT_RESOURCE_ID = "0d0e0f00-0000-4000-8000-000000000001"
 DEVELOPMENT_NUMBERS = tuple(f"+1425555010{digit}" for digit in range(10))
-DEFAULT_RETRY_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0, 1800.0, 3600.0)
+
+WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # names of every interface
+"""Addresses that mean every interface, and where this machine itself reaches what listens there."""
 
 REQUIRED: Any = object()
 """The default of a setting that has none."""
@@ -67,6 +73,19 @@ def settings(section: type[Any]) -> Iterator[Setting]:
         yield Setting(field.name, meta["kind"], field.default, meta["meaning"], meta["secret"])
 
 
+def _defaults(part: type[Any]) -> dict[str, Any]:
+    """The defaults that a part of the house has for its own settings: said there, and only there."""
+    return {field.name: field.default for field in dataclasses.fields(part)}
+
+
+_SERVER = _defaults(ServerPart)
+_NETWORK = _defaults(NetworkSettings)
+_MEDIA = _defaults(MediaPart)
+_SCHEDULE = _defaults(Schedule)
+_TRUNK = _defaults(Trunk)
+_ROUTE = _defaults(VoiceRoute)
+
+
 @dataclass(frozen=True, kw_only=True)
 class ServerSettings:
     """The HTTP server: the ACS routes and Onhook's own."""
@@ -80,25 +99,47 @@ class ServerSettings:
         meaning="Serve HTTPS with a certificate of the local CA. The SDKs accept no http endpoint.",
     )
     hostnames: tuple[str, ...] = setting(
-        kinds.HOSTNAMES, (), "Names for the certificate beside localhost, 127.0.0.1 and ::1."
+        kinds.HOSTNAMES,
+        _SERVER["hostnames"],
+        "Names for the certificate beside localhost, 127.0.0.1 and ::1.",
+    )
+    endpoints: tuple[str, ...] = setting(
+        kinds.ENDPOINTS,
+        _SERVER["endpoints"],
+        "host:port of connection strings given out, where a proxy changes it; signatures may name it.",
     )
     data_directory: str = setting(
         kinds.PATH, ".onhook", "Where the local CA and its keys are kept, from the working directory."
     )
     callback_http: str = setting(
         kinds.one_of("never", "loopback", "always"),
-        "loopback",
+        _SERVER["callback_http"],
         "Where callback addresses may be http instead of https. ACS itself says never.",
     )
     own_api: str = setting(
         kinds.one_of("loopback", "always"),
-        "loopback",
+        _SERVER["own_api"],
         "Who may read /onhook/… (no key is asked): programs on this machine, or everybody.",
     )
-    request_bytes: int = setting(
+    clock_skew_seconds: int = setting(
+        kinds.whole(1, 86_400, 900),
+        _SERVER["clock_skew_seconds"],
+        "How far the date of a signed request may be from our clock.",
+    )
+    max_body_bytes: int = setting(
         kinds.whole(1_024, 67_108_864, 1_048_576),
-        1_048_576,
+        _SERVER["max_body_bytes"],
         "Longest request body; a longer one is answered 413.",
+    )
+    max_requests_in_flight: int = setting(
+        kinds.whole(1, 100_000, 2_000),
+        _SERVER["max_requests_in_flight"],
+        "Requests under way at a time; one more is answered 503 with Retry-After.",
+    )
+    max_calls_listed: int = setting(
+        kinds.whole(1, 100_000, 1_000),
+        _SERVER["max_calls_listed"],
+        "Calls in one answer of GET /onhook/calls.",
     )
 
 
@@ -108,11 +149,18 @@ class SipSettings:
 
     SECTION: ClassVar = "sip"
     host: str = setting(
-        kinds.HOSTNAME, "127.0.0.1", "Address to listen on. 0.0.0.0 once a trunk is on another machine."
+        kinds.HOSTNAME,
+        _NETWORK["host"],
+        "IPv4 address to listen on; of this machine, once a trunk is elsewhere.",
     )
-    port: int = setting(kinds.LISTEN_PORT, 5070, "UDP and TCP port to listen on; 0 takes any free one.")
+    ipv6_host: str = setting(kinds.MAYBE_HOST, _NETWORK["ipv6_host"], "IPv6 address to listen on as well.")
+    port: int = setting(
+        kinds.LISTEN_PORT, _NETWORK["port"], "UDP and TCP port to listen on; 0 takes any free one."
+    )
     advertised_host: str = setting(
-        kinds.MAYBE_HOST, "", "Address that trunks see, if NAT hides ours; nothing: the interface used."
+        kinds.MAYBE_HOST,
+        _NETWORK["advertised_host"],
+        "Address that trunks see, if NAT hides ours; nothing: the interface used.",
     )
     setup_timeout_seconds: float = setting(
         kinds.seconds(1, 600, 115),
@@ -125,6 +173,20 @@ class SipSettings:
     max_calls: int = setting(
         kinds.whole(1, 100_000, 5_000), 5_000, "Calls open at a time; one more is answered 429 by the API."
     )
+    connect_timeout_seconds: float = setting(
+        kinds.seconds(0.1, 60, 5), _NETWORK["connect_timeout_seconds"], "How long a TCP connect may take."
+    )
+    idle_seconds: float = setting(
+        kinds.seconds(1, 86_400, 600),
+        _NETWORK["idle_seconds"],
+        "A TCP connection unused for so long is closed.",
+    )
+    max_connections: int = setting(
+        kinds.whole(1, 65_535, 4_096), _NETWORK["max_connections"], "TCP connections at a time."
+    )
+    max_connections_per_peer: int = setting(
+        kinds.whole(1, 65_535, 64), _NETWORK["max_connections_per_peer"], "TCP connections with one address."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,9 +195,18 @@ class MediaSettings:
 
     SECTION: ClassVar = "media"
     host: str = setting(kinds.MAYBE_HOST, "", "Address for RTP; nothing: the same as sip.host.")
-    first_port: int = setting(kinds.whole(1_024, 65_534, 20_000), 20_000, "First UDP port for RTP.")
+    advertised_host: str = setting(
+        kinds.MAYBE_HOST,
+        _MEDIA["advertised_host"],
+        "Address written into SDP; nothing: sip.advertised_host, or else the address for RTP.",
+    )
+    first_port: int = setting(
+        kinds.whole(1_024, 65_534, 20_000), _MEDIA["first_port"], "First UDP port for RTP."
+    )
     last_port: int = setting(
-        kinds.whole(1_024, 65_535, 29_999), 29_999, "Last UDP port for RTP; a call takes one even port."
+        kinds.whole(1_024, 65_535, 29_998),
+        _MEDIA["last_port"],
+        "Last UDP port for RTP; a call takes one even port.",
     )
 
 
@@ -156,20 +227,24 @@ class DeliverySettings:
 
     SECTION: ClassVar = "delivery"
     timeout_seconds: float = setting(
-        kinds.seconds(0.1, 300, 10), 10.0, "How long one try waits for the application's answer."
+        kinds.seconds(0.1, 300, 30),
+        _SCHEDULE["timeout_seconds"],
+        "How long one try waits for the application's answer.",
     )
-    retry_seconds: tuple[float, ...] = setting(
+    delays_seconds: tuple[float, ...] = setting(
         kinds.PAUSES,
-        DEFAULT_RETRY_SECONDS,
-        "Pauses before the second, third … try; the last one repeats. Microsoft documents no rule.",
+        _SCHEDULE["delays_seconds"],
+        "Pauses after the first, second … failed try; the last one repeats. Microsoft documents no rule.",
     )
     give_up_seconds: float = setting(
-        kinds.seconds(0, 604_800, 86_400),
-        86_400.0,
-        "Age at which an event is given up and counted undelivered.",
+        kinds.seconds(0, 604_800, 3_600),
+        _SCHEDULE["give_up_seconds"],
+        "An event older than this is given up after its next failure.",
     )
-    concurrency: int = setting(
-        kinds.whole(1, 10_000, 64), 64, "Tries under way at a time; events of one call always go one by one."
+    posts_at_a_time: int = setting(
+        kinds.whole(1, 10_000, 200),
+        200,
+        "Tries under way at a time; events of one call always go one by one.",
     )
 
 
@@ -195,9 +270,6 @@ class ResourceSection:
         kinds.KEYS, REQUIRED, "One or two access keys in base64; either signs.", secret=True
     )
     numbers: tuple[str, ...] = setting(kinds.NUMBERS, (), "Owned phone numbers, E.164 with the plus.")
-
-
-_TRUNK: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(Trunk)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,7 +301,9 @@ class RouteSection:
     """A voice route; the first whose pattern matches the whole number decides."""
 
     SECTION: ClassVar = "route"
-    name: str = setting(kinds.NAME, REQUIRED, "Name in evidence and errors. Without it: route-1, route-2 …")
+    name: str = setting(
+        kinds.NAME, REQUIRED, "Name in evidence and errors. Without it: route-1, route-2 and so on."
+    )
     pattern: str = setting(kinds.PATTERN, REQUIRED, "Regular expression over the whole E.164 number.")
     trunks: tuple[str, ...] = setting(kinds.NAMES, REQUIRED, "Names of trunks, in the order to try them.")
     direct_routing: bool = setting(

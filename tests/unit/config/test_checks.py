@@ -141,11 +141,11 @@ def test_resources_that_share_nothing_are_fine(tmp_path: Path) -> None:
         ),
         (
             "[sip]\nport = 20001\n",
-            "onhook.toml:2: sip.port: 20001 lies among the RTP ports 20000–29999. Choose another.",
+            "onhook.toml:2: sip.port: 20001 lies among the RTP ports 20000–29998. Choose another.",
         ),
         (
             "[media]\nfirst_port = 40000\n",
-            "onhook.toml:2: media.last_port: expected more than media.first_port (40000), got 29999.",
+            "onhook.toml:2: media.last_port: expected more than media.first_port (40000), got 29998.",
         ),
     ],
 )
@@ -171,17 +171,30 @@ def test_ports_that_do_not_meet_are_fine(text: str, tmp_path: Path) -> None:
 
 def test_a_loopback_socket_cannot_reach_a_trunk_elsewhere(tmp_path: Path) -> None:
     trunk = '[trunk.sbc]\nhost = "sbc.example.com"\n'
-    remedy = (
-        '127.0.0.1 is this machine only, but trunk sbc is at sbc.example.com. Write host = "0.0.0.0" under'
-    )
-    assert told(trunk, tmp_path) == [f"onhook.toml:2: sip.host: {remedy} [sip]."]
+    why = "127.0.0.1 is this machine only, but trunk sbc is at sbc.example.com. Under"
+    what = 'write host = the address of this machine that the trunk can reach, as in host = "192.0.2.5".'
+    assert told(trunk, tmp_path) == [f"onhook.toml:2: sip.host: {why} [sip] {what}"]
     assert told(trunk + '[sip]\nhost = "127.0.0.1"\n', tmp_path) == [
-        f"onhook.toml:4: sip.host: {remedy} [sip]."
+        f"onhook.toml:4: sip.host: {why} [sip] {what}"
     ]
-    assert told(trunk + '[sip]\nhost = "0.0.0.0"\n[media]\nhost = "127.0.0.1"\n', tmp_path) == [
-        f"onhook.toml:6: media.host: {remedy} [media]."
+    assert told(trunk + '[sip]\nhost = "192.0.2.5"\n[media]\nhost = "127.0.0.1"\n', tmp_path) == [
+        f"onhook.toml:6: media.host: {why} [media] {what}"
     ]
-    assert warned(trunk + '[sip]\nhost = "0.0.0.0"\n', tmp_path) == ()
+    assert warned(trunk + '[sip]\nhost = "192.0.2.5"\n', tmp_path) == ()
+
+
+def test_rtp_on_every_interface_needs_an_address_for_sdp(tmp_path: Path) -> None:
+    text = '[trunk.sbc]\nhost = "sbc.example.com"\n[sip]\nhost = "0.0.0.0"\n'
+    assert told(text, tmp_path) == [
+        (
+            "onhook.toml:4: sip.advertised_host: needed, because RTP listens on 0.0.0.0 "
+            "(every interface) and SDP "
+            "must name one address. Under [sip] write advertised_host = the address at which trunks reach this "
+            'machine, as in "192.0.2.5".'
+        )
+    ]
+    assert warned(text + 'advertised_host = "192.0.2.5"\n', tmp_path) == ()
+    assert warned(text + '[media]\nhost = "192.0.2.5"\n', tmp_path) == ()
 
 
 def test_a_trunk_of_the_environment_is_blamed_by_its_variable() -> None:

@@ -25,7 +25,7 @@ def test_values_are_toml_or_bare_text() -> None:
             "ONHOOK_SERVER__HOSTNAMES": '["a.example", "b.example"]',
             "ONHOOK_SIP__HOST": '"127.0.0.3"',
             "ONHOOK_STORE__PATH": "/var/lib/onhook/calls.db",
-            "ONHOOK_DELIVERY__RETRY_SECONDS": "1, 2.5,30",
+            "ONHOOK_DELIVERY__DELAYS_SECONDS": "1, 2.5,30",
             "ONHOOK_DELIVERY__TIMEOUT_SECONDS": " 3 ",
         },
     )
@@ -33,7 +33,7 @@ def test_values_are_toml_or_bare_text() -> None:
     assert config.server.hostnames == ("a.example", "b.example")
     assert config.sip.host == "127.0.0.3"
     assert config.store.path == "/var/lib/onhook/calls.db"
-    assert config.delivery.retry_seconds == (1.0, 2.5, 30.0)
+    assert config.delivery.delays_seconds == (1.0, 2.5, 30.0)
     assert config.delivery.timeout_seconds == 3.0
 
 
@@ -122,7 +122,10 @@ WRONG = [
     (
         "ONHOOK_RESOURCE__DEV__NUMBERS",
         "+14255550100,+1x",
-        'value 2: expected an E.164 number, got "+1x". Write ONHOOK_RESOURCE__DEV__NUMBERS=["+14255550100"].',
+        (
+            "value 2: expected an E.164 number, got \"+1x\": it holds 'x'; only + and digits are allowed. "
+            'Write ONHOOK_RESOURCE__DEV__NUMBERS=["+14255550100"].'
+        ),
     ),
     (
         "ONHOOK_RESOURCE__DEV__ACCESS_KEYS",
@@ -194,8 +197,10 @@ VALUES = {
     "direct_routing": "false",
     "first_port": "30000",
     "last_port": "30001",
-    "request_bytes": "2048",
-    "retry_seconds": "7",
+    "max_body_bytes": "2048",
+    "endpoints": "a.example:1",
+    "ipv6_host": "::1",
+    "delays_seconds": "7",
 }
 
 

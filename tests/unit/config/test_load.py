@@ -37,9 +37,9 @@ retention_days = 0
 
 [delivery]
 timeout_seconds = 2.5
-retry_seconds = [0, 1.5, 10]
+delays_seconds = [0, 1.5, 10]
 give_up_seconds = 3600
-concurrency = 8
+posts_at_a_time = 8
 
 [carrier]
 enabled = false
@@ -123,9 +123,9 @@ def test_every_setting_of_a_whole_file_arrives(tmp_path: Path) -> None:
     assert config.sip.setup_timeout_seconds == 60.0
     assert (config.media.host, config.media.first_port, config.media.last_port) == ("0.0.0.0", 30000, 30100)
     assert (config.store.path, config.store.retention_days) == ("var/calls.db", 0)
-    assert config.delivery.retry_seconds == (0.0, 1.5, 10.0)
+    assert config.delivery.delays_seconds == (0.0, 1.5, 10.0)
     assert (config.delivery.timeout_seconds, config.delivery.give_up_seconds) == (2.5, 3600.0)
-    assert config.delivery.concurrency == 8
+    assert config.delivery.posts_at_a_time == 8
     assert not config.carrier.enabled
     directory = config.directory
     assert directory.resources == (
@@ -251,7 +251,8 @@ WRONG = [
         f'[resource.a]\naccess_keys = ["{KEY}"]\nnumbers = [\n  "+14255550100",\n  "0041 44 1"\n]',
         5,
         (
-            'resource.a.numbers: value 2: expected an E.164 number, got "0041 44 1". Write '
+            'resource.a.numbers: value 2: expected an E.164 number, got "0041 44 1": it '
+            "begins with 00; write +41 44 1. Write "
             'numbers = ["+14255550100"].'
         ),
     ),

@@ -1,0 +1,44 @@
+"""The configuration in the words of each part of the house.
+
+The parts below own dataclasses of settings with defaults of their own; each function here fills one from
+the sections. Fields of the same name are handed over as they are.
+"""
+
+import dataclasses
+from typing import Any, TypeVar
+
+from onhook.config.schema import WILDCARDS, Config
+from onhook.delivery.schedule import Schedule
+from onhook.media.settings import MediaSettings
+from onhook.net.settings import NetworkSettings
+from onhook.server.settings import ServerSettings
+
+T = TypeVar("T")
+
+
+def network_settings(config: Config) -> NetworkSettings:
+    return _fill(NetworkSettings, config.sip)
+
+
+def media_settings(config: Config) -> MediaSettings:
+    """Media follows the SIP side in what is left empty."""
+    host = config.media.host or config.sip.host
+    advertised = config.media.advertised_host or config.sip.advertised_host
+    if host in WILDCARDS and not advertised:
+        advertised = WILDCARDS[host]  # checks.py lets this pass only if every trunk is on this machine
+    return _fill(MediaSettings, config.media, host=host, advertised_host=advertised)
+
+
+def server_settings(config: Config) -> ServerSettings:
+    return _fill(ServerSettings, config.server)
+
+
+def schedule(config: Config) -> Schedule:
+    return _fill(Schedule, config.delivery)
+
+
+def _fill(part: type[T], section: object, **others: object) -> T:
+    """A `part` with every field that the section has too; the others as given."""
+    names = [field.name for field in dataclasses.fields(part)]  # type: ignore[arg-type]  # parts are dataclasses  # pyright: ignore[reportArgumentType]
+    shared: dict[str, Any] = {name: getattr(section, name) for name in names if hasattr(section, name)}
+    return part(**(shared | others))
