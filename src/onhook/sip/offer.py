@@ -159,8 +159,9 @@ def _agree(
     digits = [codec for codec in ours if codec.same_as(TELEPHONE_EVENT)]
     events = [codec.payload_type for codec in known if digits and codec.same_as(TELEPHONE_EVENT)]
     name = next(voice.name for voice in voices if voice.same_as(common))
-    sends = direction in _SENDS and theirs.direction_of(media) in _RECEIVES and not connection.unspecified
-    receives = direction in _RECEIVES and theirs.direction_of(media) in _SENDS
+    far_way = theirs.direction_of(media)
+    sends = direction in _SENDS and far_way in _RECEIVES and not connection.unspecified
+    receives = direction in _RECEIVES and far_way in _SENDS
     return Negotiated(
         connection.host,
         media.port,

@@ -9,6 +9,7 @@ servers do (assumed of ACS too); a line that cannot be read is not.
 """
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal, TypeAlias, get_args
 
 from onhook.sip.sdp_lines import (
@@ -16,6 +17,7 @@ from onhook.sip.sdp_lines import (
     Connection,
     MediaLine,
     Origin,
+    attributes,
     by_payload_type,
     number,
     parse_connection,
@@ -77,8 +79,7 @@ class _Section:
 
     def attributes(self, name: str) -> list[str]:
         """The values of `a=name:value`, in order."""
-        prefix = f"a={name}:"
-        return [line[len(prefix) :].strip() for line in self.lines if line.startswith(prefix)]
+        return attributes(self.lines, name)
 
     @property
     def own_connection(self) -> Connection | None:
@@ -109,19 +110,9 @@ class MediaDescription(_Section):
         return " ".join((f"m={self.kind}", f"{self.port}{count}", self.protocol, *self.formats))
 
     @property
-    def codecs(self) -> list[Codec]:
+    def codecs(self) -> tuple[Codec, ...]:
         """The payload types in the order of preference, with their names by rtpmap or RFC 3551."""
-        names = by_payload_type(self.attributes("rtpmap"))
-        settings = by_payload_type(self.attributes("fmtp"))
-        codecs: list[Codec] = []
-        for text in self.formats:
-            payload_type = number(text, 127)
-            if payload_type is None:
-                continue
-            encoding = parse_encoding(names.get(payload_type, ""))
-            name, rate, channels = encoding or (*STATIC_CODECS.get(payload_type, ("", 0)), 1)
-            codecs.append(Codec(payload_type, name, rate, channels, settings.get(payload_type, "")))
-        return codecs
+        return _codecs_of(self.formats, self.lines)
 
     @property
     def ptime_ms(self) -> int | None:
@@ -166,6 +157,21 @@ class SessionDescription(_Section):
             lines += media.lines
         lines.append("")
         return "\r\n".join(lines).encode("utf-8", "surrogateescape")
+
+
+@lru_cache(maxsize=64)  # a trunk describes its codecs alike in every call
+def _codecs_of(formats: tuple[str, ...], lines: tuple[str, ...]) -> tuple[Codec, ...]:
+    names = by_payload_type(lines, "rtpmap")
+    settings = by_payload_type(lines, "fmtp")
+    codecs: list[Codec] = []
+    for text in formats:
+        payload_type = number(text, 127)
+        if payload_type is None:
+            continue
+        encoding = parse_encoding(names.get(payload_type, ""))
+        name, rate, channels = encoding or (*STATIC_CODECS.get(payload_type, ("", 0)), 1)
+        codecs.append(Codec(payload_type, name, rate, channels, settings.get(payload_type, "")))
+    return tuple(codecs)
 
 
 def parse_sdp(data: bytes) -> SessionDescription | Unusable:

@@ -3,6 +3,7 @@
 Readers give back the value, or a text that says what is wrong.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv6Address
 from typing import Literal
@@ -118,10 +119,16 @@ def parse_encoding(value: str) -> tuple[str, int, int] | None:
     return (name, rate, channels) if name and rate and channels and len(rest) <= 2 else None
 
 
-def by_payload_type(values: list[str]) -> dict[int, str]:
-    """Values of a=rtpmap or a=fmtp without their number, by it; the first of a number counts."""
+def attributes(lines: Iterable[str], name: str) -> list[str]:
+    """The values of a=name among the lines, in order."""
+    prefix = f"a={name}:"
+    return [line[len(prefix) :].strip() for line in lines if line.startswith(prefix)]
+
+
+def by_payload_type(lines: Iterable[str], name: str) -> dict[int, str]:
+    """Values of a=rtpmap or a=fmtp without their payload type, by it; the first of a type counts."""
     found: dict[int, str] = {}
-    for value in values:
+    for value in attributes(lines, name):
         head, _, tail = value.partition(" ")
         payload_type = number(head, 127)
         if payload_type is not None:
