@@ -44,7 +44,7 @@ class Trunk:
 
 @dataclass(frozen=True, slots=True)
 class VoiceRoute:
-    """Numbers that match `pattern` (a regular expression over the whole E.164 number) go to `trunks`, in order."""
+    """Numbers that match `pattern` (a regular expression over all of the number) go to `trunks`, in order."""
 
     name: str
     pattern: str

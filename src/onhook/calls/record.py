@@ -15,13 +15,21 @@ class CallRecord(msgspec.Struct, kw_only=True):
     resource: str
     direction: str
     source: str
-    """Caller id, E.164, or a raw id."""
+    """Caller id, E.164; empty if none was given."""
+    source_user: str = ""
+    """Raw id of the application's own identity in the call."""
     target: str
     callback_uri: str
     api_version: str
     operation_context: str = ""
     source_display_name: str = ""
     trunk: str = ""
+    seed: str = ""
+    """From it derive all identifiers on the SIP side; with the facts it replays the call."""
+    local: tuple[str, int] = ("", 0)
+    """Our SIP address towards the trunk."""
+    media: tuple[str, int] = ("", 0)
+    """Our RTP address of the leg."""
     started_at: float
     connected_at: float | None = None
     ended_at: float | None = None

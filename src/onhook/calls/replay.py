@@ -1,0 +1,56 @@
+"""A call rebuilt from its facts: equal inputs give equal calls, down to the bytes on the wire.
+
+After a crash the switch replays each open call, so that the restarted server knows its dialog and can
+release the telephone properly instead of leaving it off the hook.
+"""
+
+from onhook.calls.call import Call
+from onhook.calls.directory import Trunk, VoiceRoute
+from onhook.calls.record import CallRecord
+from onhook.calls.routing import Chosen
+from onhook.effects import Destination, Effect
+from onhook.facts import ApiRequested, Fact, MediaMeasured, RouteTaken, SipSeen, Timeline, TransportFailed
+from onhook.sip.headers import split_host_port
+from onhook.sip.messages import parse
+
+
+def replay(
+    record: CallRecord, timeline: Timeline, trunk: Trunk, *, setup_seconds: float, max_seconds: float
+) -> tuple[Call, list[Effect]]:
+    """The call as it stood after the last fact, and every effect that led there.
+
+    `timeline` begins with createCall; a call that was refused a route ended in the same turn, and is
+    never replayed. `record` is changed as the call goes.
+    """
+    call = Call(record, setup_seconds=setup_seconds, max_seconds=max_seconds)
+    effects: list[Effect] = []
+    created: ApiRequested | None = None
+    for fact in timeline:
+        if call.deadline is not None and call.deadline <= fact.at:
+            effects += call.handle_timeout(fact.at)
+        if isinstance(fact, ApiRequested) and created is None:
+            created = fact
+        elif isinstance(fact, RouteTaken) and created is not None:
+            route = VoiceRoute(fact.pattern, fact.pattern, (trunk.name,))
+            effects += call.place(Chosen(trunk, route), created)
+        else:
+            effects += _feed(call, fact)
+    return call, effects
+
+
+def _feed(call: Call, fact: Fact) -> list[Effect]:
+    """Give a fact from outside back to the call; what the call observed of itself it will observe again."""
+    if isinstance(fact, SipSeen) and fact.direction == "received":
+        return call.receive(parse(fact.message), fact.message, _destination(fact), fact.at)
+    if isinstance(fact, TransportFailed):
+        return call.fail(_destination(fact), fact.error, fact.at)
+    if isinstance(fact, ApiRequested):
+        return call.hang_up(fact)
+    if isinstance(fact, MediaMeasured):
+        return call.media_seen(fact)
+    return []
+
+
+def _destination(fact: SipSeen | TransportFailed) -> Destination:
+    host, port = split_host_port(fact.peer) or (fact.peer, None)
+    return Destination(fact.transport, host, port or 0)

@@ -1,0 +1,129 @@
+"""Requests that arrive within a session: BYE, re-INVITE, UPDATE, OPTIONS, and what is not allowed.
+
+The callee's half of RFC 3261 sections 12.2.2, 14.2 and 15.1.2, and of RFC 3311. Requests outside the
+session's dialog get 481; the retransmissions of all are absorbed by their transactions.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from onhook.effects import Destination
+from onhook.machine import Outputs
+from onhook.sip.answer import Answer
+from onhook.sip.dialog import Dialog
+from onhook.sip.invite_server import InviteServer
+from onhook.sip.messages import Request, Response, respond
+from onhook.sip.non_invite_server import NonInviteServer
+from onhook.sip.reply import mark_source, reply_to
+from onhook.sip.transaction import TimedOut
+
+ALLOW = "INVITE, ACK, CANCEL, BYE, UPDATE, OPTIONS"
+MAX_TRANSACTIONS = 32
+"""Requests of the far end that are open at one time within one session; more get 503."""
+
+AnswerOffer = Callable[[bytes], bytes | None]
+"""An SDP offer in, our answer out; None refuses it with 488. An empty offer asks for ours."""
+
+
+class ByeArrived(msgspec.Struct, frozen=True):
+    """Signal: the far end released the session; the 200 is on its way."""
+
+    request: Request
+
+
+class AckMissing(msgspec.Struct, frozen=True):
+    """Signal: our 2xx to a re-INVITE was never acknowledged (section 14.2: the session ends)."""
+
+
+class Inside:
+    def __init__(self, leg: str, contact: str, answer_offer: AnswerOffer) -> None:
+        self.leg, self.contact, self.answer_offer = leg, contact, answer_offer
+        self._transactions: dict[tuple[str, str], InviteServer | NonInviteServer] = {}
+        self._answers: dict[int, Answer] = {}  # 2xx to re-INVITEs by CSeq number, until their ACK
+
+    def receive(self, request: Request, source: Destination, dialog: Dialog | None, now: float) -> Outputs:
+        if request.method == "ACK":
+            return self._acknowledge(request, now)
+        known = self._transactions.get((request.branch, request.method))
+        if known is not None:
+            return known.receive(request, now)
+        mark_source(request, source)
+        to = reply_to(request, source)
+        if request.method == "INVITE":
+            transaction: InviteServer | NonInviteServer = InviteServer(self.leg, request, to, now)
+        else:
+            transaction = NonInviteServer(self.leg, request, to, now)
+        response = self._answer(request, dialog)
+        if len(self._transactions) >= MAX_TRANSACTIONS:
+            response = respond(request, 503)
+        else:
+            self._transactions[request.branch, request.method] = transaction
+        outputs = transaction.respond(response, now)
+        if response.status == 200 and request.method == "INVITE":
+            number = request.cseq.number if request.cseq else 0
+            self._answers[number] = Answer(self.leg, response, to, now)
+        if response.status == 200 and request.method == "BYE":
+            outputs.append(ByeArrived(request))
+        return outputs
+
+    @property
+    def deadline(self) -> float | None:
+        times = [made.deadline for made in (*self._transactions.values(), *self._answers.values())]
+        return min((time for time in times if time is not None), default=None)
+
+    def handle_timeout(self, now: float) -> Outputs:
+        outputs: Outputs = []
+        for key, transaction in list(self._transactions.items()):
+            outputs += transaction.handle_timeout(now)
+            if transaction.terminated:
+                del self._transactions[key]
+        for number, answer in list(self._answers.items()):
+            outputs += [
+                AckMissing() if isinstance(out, TimedOut) else out for out in answer.handle_timeout(now)
+            ]
+            if answer.done:
+                del self._answers[number]
+        return outputs
+
+    def _acknowledge(self, ack: Request, now: float) -> Outputs:
+        failed = self._transactions.get((ack.branch, "INVITE"))
+        if failed is not None:
+            failed.receive(ack, now)
+        answer = self._answers.pop(ack.cseq.number, None) if ack.cseq else None
+        if answer is not None:
+            answer.acknowledge()
+        return []
+
+    def _answer(self, request: Request, dialog: Dialog | None) -> Response:
+        """The one response to `request`: all of them can be decided at once."""
+        if dialog is None or not dialog.matches(request) or request.method == "CANCEL":
+            return respond(request, 481)  # a CANCEL finds its INVITE answered already
+        if not dialog.in_order(request):
+            return respond(request, 500, "CSeq Out Of Order")
+        if request.method == "INVITE" and self._answers:
+            return respond(request, 491)
+        if request.method in {"INVITE", "UPDATE"}:
+            return self._renegotiate(request, dialog)
+        response = respond(request, 200 if request.method in {"BYE", "OPTIONS"} else 405)
+        if request.method != "BYE":
+            response.headers.add("allow", ALLOW)
+        return response
+
+    def _renegotiate(self, request: Request, dialog: Dialog) -> Response:
+        contacts = request.headers.values("contact")
+        body = b""
+        if request.body or request.method == "INVITE":
+            answered = self.answer_offer(request.body)
+            if answered is None:
+                return respond(request, 488)
+            body = answered
+        if contacts:  # a target refresh (section 12.2.2)
+            dialog.refresh(contacts[0])
+        response = respond(request, 200)
+        response.headers.add("contact", self.contact)
+        response.headers.add("allow", ALLOW)
+        if body:
+            response.headers.add("content-type", "application/sdp")
+            response.body = body
+        return response

@@ -1,0 +1,485 @@
+"""An outbound session: one INVITE, its forks, CANCEL, ACK, BYE, and requests that arrive within.
+
+The caller's half of RFC 3261 sections 9.1, 13.2, 14 and 15.1, over the transactions. It is fed messages,
+the time and `HangUp`; it gives back effects and, for its user, the signals below. The signal that ends
+the session (Refused, Unanswered, Undeliverable, HungUp, Released, CancelCrossed) comes exactly once.
+
+All identifiers derive from `seed`, so that equal inputs give equal bytes.
+"""
+
+from enum import Enum, auto
+
+import msgspec
+
+from onhook.effects import Destination, Record, Transmit
+from onhook.facts import TimerFired
+from onhook.machine import Machine, Outputs, nothing, rows
+from onhook.sip.dialog import MAX_FORWARDS, USER_AGENT, Dialog
+from onhook.sip.digest import Authenticator, Credentials
+from onhook.sip.inside import ALLOW, AckMissing, AnswerOffer, ByeArrived, Inside
+from onhook.sip.invite_client import InviteClient, TimerA
+from onhook.sip.messages import Headers, Request, Response
+from onhook.sip.non_invite_client import NonInviteClient
+from onhook.sip.timers import GIVE_UP
+from onhook.sip.transaction import Failure, Provisional, Success, TimedOut, Undeliverable
+
+MAX_FORKS = 16
+"""Answers of different far ends to one INVITE that are still acknowledged and released."""
+
+
+class State(Enum):
+    IDLE = auto()
+    CALLING = auto()  # INVITE sent, nothing came yet
+    PROCEEDING = auto()  # a provisional response came
+    ABANDONED = auto()  # given up before any response: CANCEL has to wait for one (section 9.1)
+    CANCELLING = auto()  # CANCEL sent
+    CONFIRMED = auto()  # answered and acknowledged
+    RELEASING = auto()  # BYE sent
+    ENDED = auto()
+
+
+class Dial(msgspec.Struct, frozen=True):
+    """Input: send the INVITE with this offer."""
+
+    body: bytes
+
+
+class HangUp(msgspec.Struct, frozen=True):
+    """Input: our side wants to end; CANCEL or BYE as the state asks. `reason` becomes a Reason header."""
+
+    reason: str = ""
+
+
+class NoResponse(msgspec.Struct, frozen=True):
+    """Input: the trunk's no-response time ran out."""
+
+
+class CancelExpired(msgspec.Struct, frozen=True):
+    """Input: a cancelled INVITE got no final response for 64*T1 (section 9.1)."""
+
+
+class Challenged(msgspec.Struct, frozen=True):
+    """Input: 401 or 407 that our credentials can answer."""
+
+    response: Response
+    headers: tuple[tuple[str, str], ...]
+
+
+class ByeAnswered(msgspec.Struct, frozen=True):
+    """Input: our BYE is done, with or without an answer."""
+
+
+class Rang(msgspec.Struct, frozen=True):
+    """Signal: a provisional response other than 100."""
+
+    response: Response
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """Signal: the first 2xx; it is acknowledged already."""
+
+    response: Response
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """Signal: a final 3xx to 6xx."""
+
+    response: Response
+
+
+class Unanswered(msgspec.Struct, frozen=True):
+    """Signal: `timer` ("B", "no-response", "CANCEL") ran out without a final response."""
+
+    timer: str
+
+
+class HungUp(msgspec.Struct, frozen=True):
+    """Signal: the far end sent BYE; it is answered already."""
+
+    request: Request
+
+
+class Released(msgspec.Struct, frozen=True):
+    """Signal: our BYE was answered, or nobody answers it."""
+
+
+class CancelCrossed(msgspec.Struct, frozen=True):
+    """Signal: a 2xx crossed our CANCEL; it was acknowledged and released."""
+
+    response: Response
+
+
+class OutboundSession(Machine[State]):
+    def __init__(
+        self,
+        *,
+        leg: str,
+        seed: str,
+        peer: Destination,
+        local: tuple[str, int],
+        target: str,
+        caller: str,
+        display_name: str = "",
+        credentials: Credentials | None = None,
+        no_response_seconds: float = GIVE_UP,
+        answer_offer: AnswerOffer = lambda _: None,
+        now: float,
+    ) -> None:
+        """`target` and `caller` are numbers, the user parts of URIs; `local` goes into Via and Contact."""
+        self.state = State.IDLE
+        self.leg, self.seed, self.peer, self.now = leg, seed, peer, now
+        self.local, self.target, self.caller, self.display_name = local, target, caller, display_name
+        self.no_response_seconds = no_response_seconds
+        self.call_id = f"{seed}@{local[0]}"
+        self.dialog: Dialog | None = None
+        self.inside = Inside(leg, self._contact, answer_offer)
+        self._authenticator = Authenticator(credentials) if credentials else None
+        self._tokens = 0
+        self._invite: InviteClient | None = None
+        self._finished: list[InviteClient] = []  # challenged ones, still absorbing
+        self._requests: dict[str, NonInviteClient] = {}  # CANCEL and BYEs by branch
+        self._forks: dict[str, tuple[Dialog, Transmit]] = {}  # ACK of each answer by To tag
+        self._timers: dict[type[NoResponse | CancelExpired], float] = {}
+        self._told = False
+        self._body = b""
+
+    # What goes in
+
+    def dial(self, body: bytes, now: float) -> Outputs:
+        self.now = now
+        return self.handle(Dial(body))
+
+    def hang_up(self, now: float, reason: str = "") -> Outputs:
+        self.now = now
+        return self.handle(HangUp(reason))
+
+    def receive(self, message: Request | Response, source: Destination, now: float) -> Outputs:
+        self.now = now
+        if isinstance(message, Response):
+            return self._receive_response(message)
+        return self._rise(self.inside.receive(message, source, self.dialog, now))
+
+    def fail(self, error: str, now: float) -> Outputs:
+        """The transport towards the peer broke: every open request on it fails."""
+        self.now = now
+        outputs: Outputs = []
+        if self._invite and not self._invite.terminated:
+            outputs += self._rise(self._invite.fail(error, now))
+        for request in list(self._requests.values()):
+            outputs += self._rise_request(request, request.fail(error, now))
+        return outputs
+
+    @property
+    def deadline(self) -> float | None:
+        times = list(self._timers.values())
+        times += [at for made in self._transactions() if (at := made.deadline) is not None]
+        if self.inside.deadline is not None:
+            times.append(self.inside.deadline)
+        return min(times) if times else None
+
+    def handle_timeout(self, now: float) -> Outputs:
+        self.now = now
+        outputs: Outputs = []
+        for kind in [kind for kind, at in self._timers.items() if at <= now]:
+            if self._timers.pop(kind, None) is not None and self.accepts(kind):
+                outputs += self.handle(kind())
+        if self._invite:
+            outputs += self._rise(self._invite.handle_timeout(now))
+        for old in self._finished:
+            outputs += old.handle_timeout(now)
+        for request in list(self._requests.values()):
+            outputs += self._rise_request(request, request.handle_timeout(now))
+        outputs += self._rise(self.inside.handle_timeout(now))
+        self._finished = [old for old in self._finished if not old.terminated]
+        return outputs
+
+    @property
+    def done(self) -> bool:
+        """Ended, with no transaction left: nothing more can come of it."""
+        return self.state is State.ENDED and self.deadline is None
+
+    # Transactions
+
+    def _transactions(self) -> list[InviteClient | NonInviteClient]:
+        made: list[InviteClient | NonInviteClient] = [*self._finished, *self._requests.values()]
+        return [*made, self._invite] if self._invite else made
+
+    def _receive_response(self, response: Response) -> Outputs:
+        method = response.cseq.method if response.cseq else ""
+        if method == "INVITE":
+            if self._invite and response.branch == self._invite.request.branch:
+                if self._invite.terminated and 200 <= response.status < 300:  # later than Timer M
+                    return self._rise([Success(response)])
+                return self._rise(self._invite.receive(response, self.now))
+            for old in self._finished:
+                if response.branch == old.request.branch:
+                    return old.receive(response, self.now)
+            return []
+        request = self._requests.get(response.branch)
+        if request is None or request.request.method != method:
+            return []
+        return self._rise_request(request, request.receive(response, self.now))
+
+    def _rise(self, outputs: Outputs) -> Outputs:
+        """Pass effects on, and signals of the parts below into the table."""
+        passed: Outputs = []
+        for output in outputs:
+            if isinstance(output, Transmit | Record):
+                passed.append(output)
+            else:
+                signal: object = self._challenged(output) if isinstance(output, Failure) else output
+                passed += self.handle(signal) if self.accepts(type(signal)) else []
+        return passed
+
+    def _rise_request(self, request: NonInviteClient, outputs: Outputs) -> Outputs:
+        passed: Outputs = []
+        for output in outputs:
+            if isinstance(output, Transmit | Record):
+                passed.append(output)
+            elif request.request.method == "BYE" and not isinstance(output, Provisional):
+                passed += self._bye_done(request, output)
+        if request.terminated:
+            self._requests.pop(request.request.branch, None)
+        return passed
+
+    def _bye_done(self, bye: NonInviteClient, output: object) -> Outputs:
+        dialog = self.dialog
+        if dialog is None or bye.request.to_tag != dialog.remote_tag:
+            return []  # the BYE of a surplus fork
+        if isinstance(output, Failure) and isinstance(self._challenged(output), Challenged):
+            return self._send_bye(dialog)
+        return self.handle(ByeAnswered()) if self.accepts(ByeAnswered) else []
+
+    def _challenged(self, failure: Failure) -> Failure | Challenged:
+        """A 401 or 407 with the headers that answer it, if our credentials can and were not refused before."""
+        response, authenticator = failure.response, self._authenticator
+        if response.status not in {401, 407} or authenticator is None:
+            return failure
+        method = response.cseq.method if response.cseq else ""
+        if not authenticator.take(response, method):
+            return failure
+        headers = self._authorize("INVITE", self._request_uri, self._body) if method == "INVITE" else []
+        return Challenged(response, tuple(headers))
+
+    def _authorize(self, method: str, uri: str, body: bytes = b"") -> list[tuple[str, str]]:
+        if self._authenticator is None:
+            return []
+        return self._authenticator.authorize(method=method, uri=uri, body=body, cnonce=self._token())
+
+    # Building messages
+
+    def _token(self) -> str:
+        self._tokens += 1
+        return f"{self.seed}{self._tokens:x}"
+
+    def _via(self) -> str:
+        host, port = self.local
+        return f"SIP/2.0/{self.peer.transport.upper()} {host}:{port};branch=z9hG4bK{self._token()};rport"
+
+    @property
+    def _contact(self) -> str:
+        host, port = self.local
+        transport = "" if self.peer.transport == "udp" else f";transport={self.peer.transport}"
+        return f"<sip:{self.caller}@{host}:{port}{transport}>"
+
+    @property
+    def _request_uri(self) -> str:
+        return f"sip:{self.target}@{self.peer.host}:{self.peer.port};user=phone"
+
+    def _make_invite(self, cseq: int, *extra: tuple[str, str]) -> Request:
+        name = self.display_name.replace("\\", "\\\\").replace('"', '\\"')
+        shown = f'"{name}" ' if name else ""
+        headers = Headers.of(
+            ("via", self._via()),
+            ("max-forwards", MAX_FORWARDS),
+            ("from", f"{shown}<sip:{self.caller}@{self.local[0]};user=phone>;tag={self.seed}"),
+            ("to", f"<{self._request_uri}>"),
+            ("call-id", self.call_id),
+            ("cseq", f"{cseq} INVITE"),
+            ("contact", self._contact),
+            ("allow", ALLOW),
+            ("user-agent", USER_AGENT),
+            *extra,
+        )
+        if self._body:
+            headers.add("content-type", "application/sdp")
+        return Request("INVITE", self._request_uri, headers, self._body)
+
+    def _start_invite(self, request: Request) -> Outputs:
+        if self._invite:
+            self._finished.append(self._invite)
+        self._invite = InviteClient(self.leg, request, self.peer, self.now)
+        return self._invite.start()
+
+    def _start_request(self, request: Request, to: Destination) -> Outputs:
+        transaction = NonInviteClient(self.leg, request, to, self.now)
+        self._requests[request.branch] = transaction
+        return transaction.start()
+
+    def _send_bye(self, dialog: Dialog, reason: str = "") -> Outputs:
+        bye = dialog.request("BYE")
+        bye.headers.add("via", self._via())
+        for name, value in self._authorize("BYE", bye.uri):
+            bye.headers.add(name, value)
+        if reason:
+            bye.headers.add("reason", reason)
+        return self._start_request(bye, dialog.next_hop)
+
+    def _finish(self, signal: object) -> Outputs:
+        """Tell the user how it ended, once."""
+        self._timers.clear()
+        told, self._told = self._told, True
+        return [] if told else [signal]
+
+    # Actions
+
+    def invite(self, dial: Dial) -> Outputs:
+        self._body = dial.body
+        self._timers[NoResponse] = self.now + self.no_response_seconds
+        return self._start_invite(self._make_invite(1))
+
+    def authenticate(self, challenged: Challenged) -> Outputs:
+        assert self._invite is not None
+        number = self._invite.request.cseq.number if self._invite.request.cseq else 1
+        self._timers[NoResponse] = self.now + self.no_response_seconds
+        return self._start_invite(self._make_invite(number + 1, *challenged.headers))
+
+    def ring(self, received: Provisional) -> Outputs:
+        self._timers.pop(NoResponse, None)
+        return [Rang(received.response)] if received.response.status > 100 else []
+
+    def acknowledge(self, received: Success) -> tuple[Dialog, bool, Outputs]:
+        """The ACK of an answer: (its dialog, is it the first of its tag, what to send)."""
+        response = received.response
+        known = self._forks.get(response.to_tag)
+        if known is not None:
+            return known[0], False, [known[1]]
+        assert self._invite is not None
+        dialog = Dialog.of_client(self._invite.request, response, self.peer)
+        sent = self._invite.request
+        ack = dialog.request("ACK", cseq=sent.cseq.number if sent.cseq else 1)
+        ack.headers.add("via", self._via())
+        for name in ("authorization", "proxy-authorization"):  # the INVITE's own (section 22.1)
+            for value in sent.headers.all(name):
+                ack.headers.add(name, value)
+        transmit = Transmit(ack.to_bytes(), dialog.next_hop)
+        if len(self._forks) < MAX_FORKS:
+            self._forks[response.to_tag] = (dialog, transmit)
+        return dialog, True, [transmit]
+
+    def connect(self, received: Success) -> Outputs:
+        self._timers.clear()
+        if self._authenticator:
+            self._authenticator.accept(received.response)
+        self.dialog, _, outputs = self.acknowledge(received)
+        return [*outputs, Answered(received.response)]
+
+    def release_surplus(self, received: Success) -> Outputs:
+        """A 2xx when one was taken already, or none is wanted any more: ACK, and BYE for a new far end."""
+        dialog, first, outputs = self.acknowledge(received)
+        return outputs + self._send_bye(dialog) if first else outputs
+
+    def release_crossed(self, received: Success) -> Outputs:
+        """The answer crossed our CANCEL: take it and release it at once (section 9.1, last paragraph)."""
+        self.dialog, _, outputs = self.acknowledge(received)
+        outputs += self._send_bye(self.dialog)
+        return outputs + self._finish(CancelCrossed(received.response))
+
+    def refuse(self, received: Failure) -> Outputs:
+        return self._finish(Refused(received.response))
+
+    def refuse_challenge(self, received: Challenged) -> Outputs:
+        return self._finish(Refused(received.response))
+
+    def time_out(self, timed_out: TimedOut) -> Outputs:
+        return self._finish(Unanswered(timed_out.timer))
+
+    def undeliverable(self, error: Undeliverable) -> Outputs:
+        return self._finish(error)
+
+    def abandon(self, _: HangUp) -> Outputs:
+        """Nothing came yet, so nothing may be cancelled yet; at least stop repeating the INVITE."""
+        assert self._invite is not None
+        self._invite.deadlines.pop(TimerA, None)
+        return []
+
+    def no_response(self, _: NoResponse) -> Outputs:
+        assert self._invite is not None
+        self._invite.deadlines.pop(TimerA, None)
+        seconds = self.no_response_seconds
+        fact = TimerFired(at=self.now, leg=self.leg, name="no-response", after_seconds=seconds)
+        return [Record(fact), *self._finish(Unanswered("no-response"))]
+
+    def cancel(self, _: object) -> Outputs:
+        """CANCEL with the INVITE's own branch, Route, From, To, Call-ID and CSeq number (section 9.1)."""
+        assert self._invite is not None
+        invite = self._invite.request
+        self._timers = {CancelExpired: self.now + GIVE_UP}
+        headers = Headers.of(("via", invite.headers.get("via")), ("max-forwards", MAX_FORWARDS))
+        for name in ("from", "to", "call-id"):
+            headers.add(name, invite.headers.get(name))
+        headers.add("cseq", f"{invite.cseq.number if invite.cseq else 1} CANCEL")
+        headers.add("reason", 'Q.850;cause=16;text="Normal call clearing"')
+        return self._start_request(Request("CANCEL", invite.uri, headers), self.peer)
+
+    def cancel_expired(self, _: CancelExpired) -> Outputs:
+        fact = TimerFired(at=self.now, leg=self.leg, name="CANCEL", after_seconds=GIVE_UP)
+        return [Record(fact), *self._finish(Unanswered("CANCEL"))]
+
+    def bye(self, hang_up: HangUp) -> Outputs:
+        assert self.dialog is not None
+        return self._send_bye(self.dialog, hang_up.reason)
+
+    def bye_without_ack(self, _: AckMissing) -> Outputs:
+        assert self.dialog is not None
+        return self._send_bye(self.dialog)
+
+    def released(self, _: ByeAnswered) -> Outputs:
+        return self._finish(Released())
+
+    def hung_up(self, arrived: ByeArrived) -> Outputs:
+        return self._finish(HungUp(arrived.request))
+
+    TABLE = {
+        (State.IDLE, Dial): (State.CALLING, invite),
+        (State.CALLING, Provisional): (State.PROCEEDING, ring),
+        (State.CALLING, Success): (State.CONFIRMED, connect),
+        (State.CALLING, Failure): (State.ENDED, refuse),
+        (State.CALLING, Challenged): (State.CALLING, authenticate),
+        (State.CALLING, TimedOut): (State.ENDED, time_out),
+        (State.CALLING, Undeliverable): (State.ENDED, undeliverable),
+        (State.CALLING, NoResponse): (State.ABANDONED, no_response),
+        (State.CALLING, HangUp): (State.ABANDONED, abandon),
+        (State.PROCEEDING, Provisional): (State.PROCEEDING, ring),
+        (State.PROCEEDING, Success): (State.CONFIRMED, connect),
+        (State.PROCEEDING, Failure): (State.ENDED, refuse),
+        (State.PROCEEDING, Challenged): (State.CALLING, authenticate),
+        (State.PROCEEDING, Undeliverable): (State.ENDED, undeliverable),
+        (State.PROCEEDING, HangUp): (State.CANCELLING, cancel),
+        (State.ABANDONED, Provisional): (State.CANCELLING, cancel),
+        (State.ABANDONED, Success): (State.RELEASING, release_crossed),
+        (State.ABANDONED, Failure): (State.ENDED, refuse),
+        (State.ABANDONED, Challenged): (State.ENDED, refuse_challenge),
+        (State.ABANDONED, TimedOut): (State.ENDED, time_out),
+        (State.ABANDONED, Undeliverable): (State.ENDED, undeliverable),
+        (State.ABANDONED, NoResponse): (State.ABANDONED, no_response),
+        (State.CANCELLING, Provisional): (State.CANCELLING, nothing),
+        (State.CANCELLING, Success): (State.RELEASING, release_crossed),
+        (State.CANCELLING, Failure): (State.ENDED, refuse),
+        (State.CANCELLING, Challenged): (State.ENDED, refuse_challenge),
+        (State.CANCELLING, Undeliverable): (State.ENDED, undeliverable),
+        (State.CANCELLING, CancelExpired): (State.ENDED, cancel_expired),
+        (State.CONFIRMED, Success): (State.CONFIRMED, release_surplus),
+        (State.CONFIRMED, HangUp): (State.RELEASING, bye),
+        (State.CONFIRMED, AckMissing): (State.RELEASING, bye_without_ack),
+        (State.CONFIRMED, ByeArrived): (State.ENDED, hung_up),
+        (State.RELEASING, Success): (State.RELEASING, release_surplus),
+        (State.RELEASING, ByeArrived): (State.ENDED, hung_up),
+        (State.RELEASING, ByeAnswered): (State.ENDED, released),
+        (State.ENDED, Success): (State.ENDED, release_surplus),
+        **{
+            row: (row[0], nothing)
+            for row in rows((State.ABANDONED, State.CANCELLING, State.RELEASING), HangUp)
+        },
+        (State.ENDED, HangUp): (State.ENDED, nothing),
+    }

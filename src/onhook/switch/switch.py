@@ -1,0 +1,356 @@
+"""Runs calls: feeds them inputs, performs their effects, wakes them on time.
+
+One turn of the event loop is one unit: all facts, records and events that it brought forth are saved
+together, and only then do messages and events leave (store/journal.py).
+"""
+
+import logging
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+import msgspec
+
+from onhook.acs.cloud_events import call_source, cloud_event
+from onhook.acs.errors import ApiError, call_not_found
+from onhook.acs.models import CallConnectionProperties, CallParticipant, CreateCallRequest
+from onhook.acs.requests import Asked, Reply
+from onhook.calls.call import Call, State, leg_id
+from onhook.calls.directory import Directory, Resource
+from onhook.calls.outbox import OutboxEvent
+from onhook.calls.record import CallRecord
+from onhook.calls.replay import replay
+from onhook.calls.routing import Chosen, choose_trunk
+from onhook.effects import CloseMedia, Destination, Effect, Publish, Record, StartMedia, Transmit
+from onhook.facts import ApiRequested, Fact, MediaMeasured, Timeline
+from onhook.sip.messages import Malformed, Request, parse
+from onhook.sip.stray import answer_stray
+from onhook.store.batch import KeptReply
+from onhook.store.journal import Journal
+from onhook.switch.asking import Sources, new_record, one_phone, properties
+from onhook.switch.deadlines import Deadlines
+
+MAX_SUSPECTS = 16
+"""Calls that unreadable bytes without a Call-ID are noted on: those waiting for that trunk."""
+log = logging.getLogger(__name__)
+
+
+class Network(Protocol):
+    def send(self, data: bytes, to: Destination) -> None: ...
+    def on_receive(self, handler: Callable[[bytes, Destination], None]) -> None: ...
+    def on_failure(self, handler: Callable[[Destination, str], None]) -> None: ...
+    def via_address(self, to: Destination) -> tuple[str, int]: ...
+
+
+class Media(Protocol):
+    def open(self, leg: str) -> tuple[str, int]: ...
+    def start(self, effect: StartMedia) -> None: ...
+    def close(self, leg: str) -> MediaMeasured: ...
+    def on_measured(self, handler: Callable[[MediaMeasured], None]) -> None: ...
+
+
+class Archive(Protocol):
+    def open_calls(self) -> list[CallRecord]: ...
+    def undelivered(self) -> list[OutboxEvent]: ...
+    def facts(self, call_id: str) -> Timeline: ...
+    def reply(self, key: str) -> bytes | None: ...
+
+
+class Post(Protocol):
+    def deliver(self, events: Iterable[OutboxEvent]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    setup_seconds: float = 115.0
+    """Ringing included (documented: PSTN call set-up, service limits)."""
+    max_call_seconds: float = 24 * 3600.0
+    max_calls: int = 10_000
+
+
+class Switch:
+    def __init__(
+        self,
+        *,
+        directory: Directory,
+        network: Network,
+        media: Media,
+        archive: Archive,
+        journal: Journal,
+        post: Post,
+        sources: Sources,
+        limits: Limits,
+    ) -> None:
+        self.directory, self.limits = directory, limits
+        self._network, self._media, self._archive = network, media, archive
+        self._journal, self._post, self._sources = journal, post, sources
+        self.calls: dict[str, Call] = {}
+        """The open ones, by callConnectionId."""
+        self._by_sip_id: dict[str, Call] = {}  # and the ended, as long as messages of theirs may come
+        self._by_leg: dict[str, Call] = {}
+        self._on_trunk: Counter[str] = Counter()
+        self._deadlines = Deadlines[Call](sources.now, self._wake)
+        self._replies: dict[str, Reply] = {}
+        self._transmits: list[Transmit] = []
+        self._events: list[OutboxEvent] = []
+        network.on_receive(self._receive)
+        network.on_failure(self._fail)
+        media.on_measured(self._measured)
+
+    # What the application asks (server.Switchboard)
+
+    def create_call(
+        self, resource: Resource, request: CreateCallRequest, asked: Asked
+    ) -> CallConnectionProperties:
+        """Place a call to one telephone; the outcome follows as an event. Raises ApiError."""
+        target = one_phone(request)
+        if len(self.calls) >= self.limits.max_calls:
+            raise ApiError(
+                429, "8530", f"{self.limits.max_calls} calls are open, the limit", retry_after_seconds=5
+            )
+        record = new_record(resource, request, asked, target, self._sources)
+        routed = choose_trunk(self.directory, resource, target, record.source, self._on_trunk)
+        if isinstance(routed, Chosen):
+            record.local = self._network.via_address(routed.trunk.destination)
+            record.media = self._media.open(leg_id(record))
+        call = Call(record, setup_seconds=self.limits.setup_seconds, max_seconds=self.limits.max_call_seconds)
+        self._enter(call)
+        created = self._request_fact(asked, 201, f"to {target} from {record.source or 'nobody'}")
+        self._guard(call, partial(call.place, routed, created))
+        self._journal.add_record(record)
+        return properties(call)
+
+    def get_call(self, resource: Resource, call_connection_id: str) -> CallConnectionProperties:
+        return properties(self._find(resource, call_connection_id))
+
+    def hang_up(self, resource: Resource, call_connection_id: str, asked: Asked, *, everyone: bool) -> None:
+        """With one telephone in the call, leaving it and ending it for all come to the same (assumed)."""
+        call = self._find(resource, call_connection_id)
+        fact = self._request_fact(asked, 204, "for everyone" if everyone else "")
+        self._guard(call, partial(call.hang_up, fact))
+
+    def get_participants(self, resource: Resource, call_connection_id: str) -> list[CallParticipant]:
+        return self._find(resource, call_connection_id).participants
+
+    def get_participant(self, resource: Resource, call_connection_id: str, raw_id: str) -> CallParticipant:
+        for participant in self.get_participants(resource, call_connection_id):
+            if participant.identifier and participant.identifier.raw_id == raw_id:
+                return participant
+        raise ApiError(
+            404, "8522", f"Participant not found: {raw_id!r} is not in the call", target="participantRawId"
+        )
+
+    def recall(self, key: str) -> Reply | None:
+        """The first answer to a repeated request, from this run or from the store."""
+        if (known := self._replies.get(key)) is not None:
+            return known
+        kept = self._archive.reply(key)
+        return msgspec.msgpack.decode(kept, type=Reply) if kept else None
+
+    def remember(self, key: str, reply: Reply) -> None:
+        self._replies[key] = reply  # until it is in the store
+        self._journal.add_reply(KeptReply(key, self._sources.now(), msgspec.msgpack.encode(reply)))
+        self._journal.then(partial(self._stored, key))
+
+    def _stored(self, key: str) -> None:
+        self._replies.pop(key, None)
+
+    async def written(self) -> None:
+        await self._journal.written()
+
+    # After a restart
+
+    def recover(self) -> int:
+        """End every call that the last run left open; send what was not delivered. How many calls."""
+        self._post.deliver(self._archive.undelivered())
+        found = self._archive.open_calls()
+        for record in found:
+            call = self._rebuild(record)
+            self._enter(call)
+            self._guard(call, partial(self._restart, call))
+        return len(found)
+
+    def _rebuild(self, record: CallRecord) -> Call:
+        """The call as it stood; without its leg where no trunk is left to speak to."""
+        timeline = self._archive.facts(record.id)
+        trunk = self.directory.trunks.get(record.trunk)
+        limits = self.limits
+        if trunk is not None:
+            call, _ = replay(
+                record,
+                timeline,
+                trunk,
+                setup_seconds=limits.setup_seconds,
+                max_seconds=limits.max_call_seconds,
+            )
+        else:
+            call = Call(record, setup_seconds=limits.setup_seconds, max_seconds=limits.max_call_seconds)
+            call.resume(timeline)
+        return call
+
+    def _restart(self, call: Call) -> list[Effect]:
+        return call.restart(self._sources.now())
+
+    # What the world brings
+
+    def _receive(self, data: bytes, source: Destination) -> None:
+        message = parse(data)
+        if isinstance(message, Malformed):
+            self._receive_unreadable(message, data, source)
+            return
+        call = self._by_sip_id.get(message.call_id)
+        if call is not None:
+            self._guard(call, partial(call.receive, message, data, source, self._sources.now()))
+        elif isinstance(message, Request):
+            answer = answer_stray(message, source, self._sources.seed())
+            if answer is not None:
+                self._network.send(answer.data, answer.to)
+
+    def _receive_unreadable(self, message: Malformed, data: bytes, source: Destination) -> None:
+        known = self._by_sip_id.get(message.call_id)
+        suspects = [known] if known else [call for call in self.calls.values() if _waits_for(call, source)]
+        for call in suspects[:MAX_SUSPECTS]:
+            self._guard(call, partial(call.receive, message, data, source, self._sources.now()))
+
+    def _fail(self, to: Destination, error: str) -> None:
+        for call in [call for call in self.calls.values() if _speaks_to(call, to)]:
+            self._guard(call, partial(call.fail, to, error, self._sources.now()))
+
+    def _measured(self, fact: MediaMeasured) -> None:
+        call = self._by_leg.get(fact.leg)
+        if call is not None:
+            self._guard(call, partial(call.media_seen, fact))
+
+    # Performing effects
+
+    def _guard(self, call: Call, act: Callable[[], list[Effect]]) -> None:
+        """Run one input of a call; a fault of ours ends that call, with its proof, and no other."""
+        try:
+            effects = act()
+        except Exception as error:
+            log.exception("call %s failed", call.record.id)
+            where = f"{type(error).__name__}: {error}"
+            effects = call.fault(where, traceback.format_exc(), self._sources.now())
+        self._perform(call, effects)
+
+    def _perform(self, call: Call, effects: list[Effect]) -> None:
+        facts: list[Fact] = []
+        record = call.record
+        for effect in effects:
+            if isinstance(effect, Record):
+                facts.append(effect.fact)
+            elif isinstance(effect, Transmit):
+                self._send_later(effect)
+            elif isinstance(effect, Publish):
+                self._publish(record, effect)
+            elif isinstance(effect, StartMedia):
+                self._media.start(effect)
+        self._journal.add_facts(record.id, facts)
+        self._index(call)
+        for effect in effects:  # last: what closing brings forth belongs after the rest
+            if isinstance(effect, CloseMedia):
+                self._by_leg.pop(effect.leg, None)
+                counted = self._media.close(effect.leg)
+                self._guard(call, partial(call.media_closed, counted))
+
+    def _send_later(self, transmit: Transmit) -> None:
+        if not self._transmits:
+            self._journal.then(self._send_all)
+        self._transmits.append(transmit)
+
+    def _send_all(self) -> None:
+        transmits, self._transmits = self._transmits, []
+        for transmit in transmits:
+            self._network.send(transmit.data, transmit.to)
+
+    def _publish(self, record: CallRecord, publish: Publish) -> None:
+        at, event_id = self._sources.now(), self._sources.guid()
+        body = cloud_event(
+            event_id=event_id,
+            event_type=publish.type,
+            source=call_source(record.id),
+            data=publish.data,
+            api_version=record.api_version,
+            at=at,
+        )
+        event = OutboxEvent(
+            id=event_id,
+            call_id=record.id,
+            type=publish.type,
+            uri=publish.callback_uri,
+            body=body,
+            created_at=at,
+            due=at,
+        )
+        self._journal.add_record(record)
+        self._journal.add_event(event)
+        if not self._events:
+            self._journal.then(self._post_all)
+        self._events.append(event)
+
+    def _post_all(self) -> None:
+        events, self._events = self._events, []
+        self._post.deliver(events)
+
+    # Keeping track
+
+    def _enter(self, call: Call) -> None:
+        record = call.record
+        self.calls[record.id] = call
+        if record.seed:
+            self._by_leg[leg_id(record)] = call
+
+    def _index(self, call: Call) -> None:
+        """Find the call by what the world calls it, wake it on time, forget it when nothing can come."""
+        record, leg = call.record, call.leg
+        if leg is not None and call.state is State.CONNECTING and leg.sip_call_id not in self._by_sip_id:
+            self._by_sip_id[leg.sip_call_id] = call
+            self._on_trunk[record.trunk] += 1
+        if call.state is State.ENDED and self.calls.pop(record.id, None) is not None:
+            self._by_leg.pop(leg_id(record), None)
+            if leg is not None:
+                self._on_trunk[record.trunk] -= 1
+        if call.done and leg is not None:
+            self._by_sip_id.pop(leg.sip_call_id, None)
+        self._deadlines.set(call, call.deadline)
+
+    def _wake(self, call: Call) -> None:
+        self._guard(call, partial(call.handle_timeout, self._sources.now()))
+
+    def _find(self, resource: Resource, call_connection_id: str) -> Call:
+        """An open call of `resource`; raises the 404/8522 of ACS."""
+        call = self.calls.get(call_connection_id)
+        if call is None or call.record.resource != resource.name:
+            raise call_not_found(call_connection_id)
+        return call
+
+    def _request_fact(self, asked: Asked, status: int, detail: str) -> ApiRequested:
+        return ApiRequested(
+            at=self._sources.now(),
+            operation=asked.operation,
+            status=status,
+            request_id=asked.request_id,
+            detail=detail,
+        )
+
+    def close(self) -> None:
+        self._deadlines.close()
+
+
+def _waits_for(call: Call, source: Destination) -> bool:
+    """Is an INVITE of this call still without a final response, at the trunk that `source` seems to be?"""
+    if call.state is not State.CONNECTING or call.trunk is None:
+        return False
+    peer = call.trunk.destination
+    return peer.transport == source.transport and peer.port == source.port
+
+
+def _speaks_to(call: Call, to: Destination) -> bool:
+    leg = call.leg
+    if leg is None:
+        return False
+    dialog = leg.session.dialog
+    return leg.session.peer == to or (dialog is not None and dialog.next_hop == to)
