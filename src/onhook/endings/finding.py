@@ -1,0 +1,131 @@
+"""What a rule gives back, and the sentences of its evidence."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from onhook.endings.codes import q850_name
+from onhook.endings.reading import Attempt, Reading
+from onhook.endings.signals import Signal, printable
+from onhook.endings.verdict import Proof
+from onhook.facts import ApiRequested, MediaMeasured, SipUnreadable, TimerFired, TransportFailed
+
+
+class Finding(NamedTuple):
+    """Evidence that an ending fits. `signal` is the message whose SIP status and Q.850 cause are reported."""
+
+    evidence: list[Proof]
+    signal: Signal | None = None
+
+
+def ordered(proofs: Iterable[Proof | None]) -> list[Proof]:
+    """Evidence in the order in which it was seen, each fact once: what is said last of a fact stands."""
+    by_fact = {proof.fact: proof for proof in proofs if proof is not None}
+    return [by_fact[fact] for fact in sorted(by_fact)]
+
+
+def offered(reading: Reading, attempt: Attempt) -> Proof | None:
+    if not attempt.invite:
+        return None
+    if attempt.inbound:
+        return Proof(attempt.invite, f"{reading.party(attempt.leg)} offered the call")
+    return Proof(attempt.invite, f"the call was offered to {reading.party(attempt.leg)}")
+
+
+def rang(reading: Reading, attempt: Attempt) -> Proof | None:
+    if not attempt.ringing:
+        return None
+    if attempt.ringing_status == 183:
+        shows = "the set-up made progress (183): a tone or an announcement may have been heard"
+    else:
+        shows = "the phone rang" if attempt.ringing_status == 180 else "the call was on its way"
+    who = "we" if attempt.inbound else reading.party(attempt.leg)
+    return Proof(attempt.ringing, f"{who} reported {attempt.ringing_status}: {shows}")
+
+
+def answered(reading: Reading, attempt: Attempt) -> Proof | None:
+    if not attempt.answer:
+        return None
+    return Proof(
+        attempt.answer, "we answered" if attempt.inbound else f"{reading.party(attempt.leg)} answered"
+    )
+
+
+def described(signal: Signal) -> str:
+    """The Reason headers of a message in words, with a comma before, or nothing."""
+    reasons = signal.reasons
+    words = ""
+    if reasons.q850_cause is not None:
+        words += f", Q.850 cause {reasons.q850_cause} ({reasons.q850_text or cause_name(reasons.q850_cause)})"
+    if reasons.sip_cause is not None:
+        words += f", Reason SIP {reasons.sip_cause}"
+    return words
+
+
+def cause_name(cause: int) -> str:
+    return q850_name(cause) or "no name in Q.850"
+
+
+def final(reading: Reading, attempt: Attempt) -> Proof | None:
+    signal = attempt.final
+    if signal is None:
+        return None
+    who = "we" if attempt.inbound else reading.party(attempt.leg)
+    words = f"{signal.status} {signal.phrase}".strip()
+    return Proof(signal.fact, f"{who} refused with {words}{described(signal)}")
+
+
+def path(reading: Reading, attempt: Attempt) -> list[Proof | None]:
+    """How far the call got before it ended."""
+    return [offered(reading, attempt), rang(reading, attempt), answered(reading, attempt)]
+
+
+def stopped(reading: Reading) -> Proof | None:
+    """What made our side end the call."""
+    if not reading.stop:
+        return None
+    fact = reading.timeline[reading.stop - 1]
+    if isinstance(fact, ApiRequested):
+        return Proof(reading.stop, f"the application asked to end the call ({printable(fact.operation)})")
+    seconds = fact.after_seconds if isinstance(fact, TimerFired) else 0.0
+    what = "the time allowed for the set-up" if reading.stop_kind == "setup" else "the time a call may last"
+    return Proof(reading.stop, f"{what}, {seconds:g} s, ran out")
+
+
+def cancelled(reading: Reading, attempt: Attempt) -> Proof | None:
+    if attempt.cancel is None:
+        return None
+    who = f"{reading.party(attempt.leg)} took the call back" if attempt.inbound else "we took the call back"
+    return Proof(attempt.cancel.fact, f"{who} (CANCEL{described(attempt.cancel)})")
+
+
+def released(reading: Reading, attempt: Attempt) -> Proof | None:
+    if attempt.bye is None:
+        return None
+    who = "we" if attempt.bye_sent else reading.party(attempt.leg)
+    return Proof(attempt.bye.fact, f"{who} ended the call (BYE{described(attempt.bye)})")
+
+
+def timer(reading: Reading, number: int, meaning: str) -> Proof | None:
+    fact = reading.timeline[number - 1] if number else None
+    if not isinstance(fact, TimerFired):
+        return None
+    return Proof(number, f"timer {printable(fact.name)} ran out after {fact.after_seconds:g} s: {meaning}")
+
+
+def unreadable(reading: Reading, number: int) -> Proof:
+    fact = reading.timeline[number - 1]
+    why = printable(fact.why) if isinstance(fact, SipUnreadable) else ""
+    size = len(fact.data) if isinstance(fact, SipUnreadable) else 0
+    return Proof(number, f"{size} bytes came that are no SIP message: {why}")
+
+
+def failure(reading: Reading, number: int) -> Proof:
+    fact = reading.timeline[number - 1]
+    if not isinstance(fact, TransportFailed):
+        return Proof(number, "the transport failed")
+    return Proof(number, f"{fact.transport.upper()} to {fact.peer} failed: {printable(fact.error, 160)}")
+
+
+def media(reading: Reading, number: int) -> MediaMeasured | None:
+    fact = reading.timeline[number - 1] if number else None
+    return fact if isinstance(fact, MediaMeasured) else None

@@ -1,0 +1,100 @@
+"""`judge`: the verdict on a timeline. Pure and total: any timeline gives one, at worst "unexplained"."""
+
+from collections.abc import Sequence
+
+from onhook.endings import finding as say
+from onhook.endings.codes import category_of, sip_phrase
+from onhook.endings.finding import Finding, ordered
+from onhook.endings.pages import Page, page
+from onhook.endings.reading import Reading, read
+from onhook.endings.remarks import contradiction, remarks_of
+from onhook.endings.rules import RULES, UNEXPLAINED, Rule
+from onhook.endings.signals import Signal, printable
+from onhook.endings.verdict import Confidence, Proof, Verdict
+from onhook.facts import SipSeen, Timeline
+
+NO_CATEGORY = "Unknown"
+"""Shown where neither a source nor a rule of the tables names a category."""
+
+
+def judge(timeline: Timeline, *, rules: Sequence[Rule] = RULES) -> Verdict:
+    """The first rule that finds evidence decides; what is seen after the end only adds remarks.
+
+    Judged at the end of the call and again later, the verdict is the same but for its remarks.
+    """
+    reading = read(timeline)
+    for rule in rules:
+        finding = rule.find(reading)
+        if finding is not None:
+            return _verdict(reading, page(rule.ending), finding)
+    return _verdict(reading, page(UNEXPLAINED), _leftover(reading))
+
+
+def _leftover(reading: Reading) -> Finding:
+    """What there is, for a call that no rule knows."""
+    attempt = reading.attempt
+    proofs: list[Proof | None] = [] if attempt is None else say.path(reading, attempt)
+    if attempt is not None:
+        proofs += [say.final(reading, attempt), say.released(reading, attempt)]
+    proofs.append(say.stopped(reading))
+    if reading.timeline:
+        last = reading.ended or len(reading.timeline)
+        fact = reading.timeline[last - 1]
+        shows = printable(fact.start_line) if isinstance(fact, SipSeen) else type(fact).__name__
+        proofs.append(Proof(last, f"the last that is known: {shows}"))
+    return Finding(ordered(proofs), attempt.final if attempt else None)
+
+
+def _verdict(reading: Reading, found: Page, finding: Finding) -> Verdict:
+    front, signal = found.front, finding.signal
+    code, subcode = found.codes(signal.status if signal else None)
+    theirs = _theirs(reading, signal)
+    status, phrase = _sip_of(theirs)
+    cause = theirs.reasons.q850_cause if theirs else None
+    text = theirs.reasons.q850_text if theirs else ""
+    return Verdict(
+        ending=found.id,
+        code=code,
+        subcode=subcode,
+        event_code=code if front.event_code is None else front.event_code,
+        message=_message(found, signal, code, subcode),
+        category=category_of(code, subcode).name or NO_CATEGORY,
+        fault=front.fault,
+        evidence=tuple(finding.evidence),
+        remarks=tuple(remarks_of(reading)),
+        confidence=_lowered(front.confidence) if contradiction(signal) else front.confidence,
+        sip_status=status,
+        sip_reason=phrase,
+        q850_cause=cause,
+        q850_text=text if text or cause is None else say.cause_name(cause),
+    )
+
+
+def _theirs(reading: Reading, signal: Signal | None) -> Signal | None:
+    """The signal, if the far end sent it: events report SIP and Q.850 details of the far end only."""
+    attempt = reading.attempt
+    if signal is None or attempt is None:
+        return signal
+    ours = (signal is attempt.bye and attempt.bye_sent) or (signal is attempt.final and attempt.inbound)
+    return None if ours else signal
+
+
+def _sip_of(signal: Signal | None) -> tuple[int | None, str]:
+    if signal is None:
+        return None, ""
+    if signal.status:
+        return signal.status, signal.phrase or sip_phrase(signal.status)
+    return signal.reasons.sip_cause, signal.reasons.sip_text
+
+
+def _message(found: Page, signal: Signal | None, code: int, subcode: int) -> str:
+    """Words of ours, then the code pair as ACS writes it at the end of its messages (observed)."""
+    words = found.front.message
+    if signal is not None and "{" in words:
+        phrase = signal.phrase or sip_phrase(signal.status)
+        words = words.replace("{status}", str(signal.status)).replace("{phrase}", phrase)
+    return f"{words} DiagCode: {code}#{subcode}.@"
+
+
+def _lowered(confidence: Confidence) -> Confidence:
+    return "medium" if confidence == "high" else "low"

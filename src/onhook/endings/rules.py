@@ -1,0 +1,82 @@
+"""The rules, in order: the first that finds evidence decides how a call ended.
+
+Order matters where two rules can both see what they look for: our own failures come before everything,
+an answer before a refusal, what our side did before what the far end answered to it, and a status with a
+page of its own before its class.
+"""
+
+from typing import NamedTuple
+
+from onhook.endings import rules_setup as setup
+from onhook.endings import rules_talking as talking
+from onhook.endings.rules_own import route_refused, server_fault, server_restarted
+from onhook.endings.rules_setup import Find, refused_with
+
+
+class Rule(NamedTuple):
+    """`ending` is the id of a page in `pages/`."""
+
+    ending: str
+    find: Find
+
+
+RULES: tuple[Rule, ...] = (
+    # Ours
+    Rule("server-fault", server_fault),
+    Rule("server-restarted", server_restarted),
+    Rule("number-invalid", route_refused("number-invalid")),
+    Rule("number-unknown", route_refused("number-unknown")),
+    Rule("caller-id-missing", route_refused("caller-id-missing")),
+    Rule("caller-id-not-owned", route_refused("caller-id-not-owned")),
+    Rule("no-route", route_refused("no-route")),
+    Rule("no-trunk", route_refused("no-trunk")),
+    Rule("trunk-full", route_refused("trunk-full")),
+    # Answered
+    Rule("cancel-crossed-answer", talking.cancel_crossed_answer),
+    Rule("caller-cancel-crossed-answer", talking.caller_cancel_crossed_answer),
+    Rule("call-too-long", talking.call_too_long),
+    Rule("hung-up-by-app", talking.ended_by_app),
+    Rule("ack-lost", talking.ack_lost),
+    Rule("hung-up-by-network", talking.phone_cut_off),
+    Rule("hung-up-by-phone", talking.phone_hung_up),
+    Rule("caller-hung-up", talking.caller_hung_up),
+    Rule("answer-unacknowledged", talking.answer_unacknowledged),
+    Rule("answer-unusable", talking.unusable_answer),
+    Rule("ended-locally", talking.ended_locally),
+    # Came in, never answered
+    Rule("caller-gave-up", talking.caller_gave_up),
+    Rule("inbound-busy", talking.inbound_busy),
+    Rule("inbound-refused", talking.inbound_refused),
+    # Went out, never answered: what our side did
+    Rule("cancelled-by-app", setup.cancelled_by_app),
+    Rule("malformed-answer", setup.malformed_answer),
+    Rule("rang-out", setup.rang_out),
+    Rule("trunk-stalled", setup.trunk_stalled),
+    Rule("trunk-name-unknown", setup.trunk_name_unknown),
+    Rule("trunk-unreachable", setup.trunk_unreachable),
+    Rule("trunk-silent", setup.trunk_silent),
+    # Went out, never answered: what the trunk said
+    Rule("trunk-refused-credentials", setup.credentials_refused),
+    Rule("callee-busy", refused_with(486)),
+    Rule("callee-declined", refused_with(603)),
+    Rule("call-forbidden", refused_with(403)),
+    Rule("number-not-found", refused_with(404)),
+    Rule("callee-no-response", refused_with(408)),
+    Rule("callee-unavailable", refused_with(480)),
+    Rule("number-incomplete", refused_with(484)),
+    Rule("cancelled-by-trunk", refused_with(487)),
+    Rule("media-refused", refused_with(488)),
+    Rule("trunk-failed", refused_with(500)),
+    Rule("trunk-unavailable", refused_with(503)),
+    Rule("busy-everywhere", refused_with(600)),
+    Rule("redirected", refused_with(300, 399)),
+    Rule("trunk-client-error", refused_with(400, 499)),
+    Rule("trunk-server-error", refused_with(500, 599)),
+    Rule("trunk-global-failure", refused_with(600, 699)),
+)
+
+UNEXPLAINED = "unexplained"
+"""The page for a timeline that no rule knows."""
+
+WITHOUT_RULE: frozenset[str] = frozenset({UNEXPLAINED, "ice-failed"})
+"""Pages that no rule yields; each says why in its front matter (`rule`)."""
