@@ -21,6 +21,7 @@ from onhook.lab.scenario_steps import (
     Step,
     Wait,
 )
+from onhook.sip.reason import Q850, SIP, Reason, write_reason
 
 NORMAL_CLEARING = 16
 USER_BUSY = 17
@@ -45,15 +46,13 @@ class Card(NamedTuple):
 
 
 def q850_reason(cause: int) -> str:
-    """A Reason header value with a Q.850 cause and its name (RFC 3326)."""
-    name = q850_name(cause)
-    return f'Q.850;cause={cause};text="{name}"' if name else f"Q.850;cause={cause}"
+    """A Reason header value with a Q.850 cause and its name."""
+    return write_reason(Reason(Q850, cause, q850_name(cause)))
 
 
 def sip_reason(status: int) -> str:
-    """A Reason header value with a SIP status and its phrase (RFC 3326)."""
-    phrase = sip_phrase(status)
-    return f'SIP;cause={status};text="{phrase}"' if phrase else f"SIP;cause={status}"
+    """A Reason header value with a SIP status and its phrase."""
+    return write_reason(Reason(SIP, status, sip_phrase(status)))
 
 
 def _refusal(status: int, name: str, shows: str, ending: str, *, cause: int = 0, digits: str = "") -> Card:
@@ -79,7 +78,7 @@ CARDS: tuple[Card, ...] = (
         "trying, then silence",
         "carrier: 100 Trying\ncarrier: silence\n",
         "The carrier took the call and then never said more; CANCEL gets no answer either.",
-        "rang-out",
+        "trunk-stalled",
     ),
     Card(
         "180",
@@ -114,7 +113,7 @@ CARDS: tuple[Card, ...] = (
         "misses our ACK",
         "carrier: ignore ack\n" + ANSWERS,
         "The 200 comes again and again, then BYE after 32 s, as when ACK is routed wrongly.",
-        "hung-up-by-phone",
+        "ack-lost",
     ),
     Card(
         "203",
@@ -193,8 +192,8 @@ CARDS: tuple[Card, ...] = (
     _refusal(483, "too many hops", "The call went in circles.", "trunk-client-error"),
     _refusal(484, "incomplete number", "Digits are missing or wrong.", "number-incomplete", cause=28),
     _refusal(486, "busy", "The callee is busy.", "callee-busy", cause=17),
-    _refusal(487, "terminated", "487 though we never sent CANCEL.", "trunk-client-error"),
-    _refusal(488, "media refused", "The carrier does not accept our offer.", "trunk-client-error"),
+    _refusal(487, "terminated", "487 though we never sent CANCEL.", "cancelled-by-trunk"),
+    _refusal(488, "media refused", "The carrier does not accept our offer.", "media-refused"),
     _refusal(491, "request pending", "The carrier is busy with another request.", "trunk-client-error"),
     _refusal(500, "carrier failed", "An error inside the carrier.", "trunk-failed", cause=41),
     _refusal(
@@ -204,7 +203,7 @@ CARDS: tuple[Card, ...] = (
         503, "out of service", "No circuit is free, or the carrier is down.", "trunk-unavailable", cause=34
     ),
     _refusal(504, "gateway timed out", "A server behind the carrier did not answer.", "trunk-server-error"),
-    _refusal(600, "busy everywhere", "No phone of the callee is free.", "trunk-global-failure"),
+    _refusal(600, "busy everywhere", "No phone of the callee is free.", "busy-everywhere"),
     _refusal(603, "declined", "The callee pressed decline.", "callee-declined", cause=21),
     _refusal(604, "exists nowhere", "No network knows the number.", "trunk-global-failure", cause=1),
     _refusal(606, "not acceptable", "Nothing of our offer is acceptable anywhere.", "trunk-global-failure"),
@@ -233,6 +232,14 @@ CARDS: tuple[Card, ...] = (
     _refusal(499, "unknown status", "A status that no RFC knows.", "trunk-client-error", digits="999"),
 )
 
+ENDING_OF_CLASS = {
+    "3": "redirected",
+    "4": "trunk-client-error",
+    "5": "trunk-server-error",
+    "6": "trunk-global-failure",
+}
+"""Endings of the statuses that have no card."""
+
 BY_DIGITS = {card.digits: card for card in CARDS}
 
 UNASSIGNED = _refusal(404, "no card", "A number that no card has.", "number-not-found", cause=1, digits="...")
@@ -252,8 +259,8 @@ def card_of(number: str) -> Card:
     last = _digits(number)[-3:]
     card = BY_DIGITS.get(last)
     if card is None and len(last) == 3 and "300" <= last <= "699":
-        ending = {"3": "redirected", "4": "trunk-client-error", "5": "trunk-server-error"}.get(last[0])
-        return _refusal(int(last), f"status {last}", "Any other status.", ending or "trunk-global-failure")
+        ending = "trunk-refused-credentials" if last == "407" else ENDING_OF_CLASS[last[0]]
+        return _refusal(int(last), f"status {last}", "Any other status.", ending)
     return card or UNASSIGNED
 
 
@@ -276,6 +283,13 @@ DECIDING = (Respond, Challenge, Garbage, Garbled, RefuseConnection, Silence, Bye
 """Steps that can be the last one of a card, the one that is delayed and bears the Reason header."""
 
 
+BYE_REASONS = {
+    "1": q850_reason(NORMAL_CLEARING),
+    "2": sip_reason(200),
+    "3": q850_reason(USER_BUSY),
+}
+
+
 def _digits(number: str) -> str:
     return "".join(char for char in number if char in "0123456789")
 
@@ -285,9 +299,7 @@ def _with_reason(step: Step, option: str) -> Step:
         return step
     match step:
         case Bye(headers=headers):
-            return Bye(
-                _replaced(headers, {"1": q850_reason(16), "2": sip_reason(200), "3": q850_reason(17)}, option)
-            )
+            return Bye(_replaced(headers, BYE_REASONS, option))
         case Respond(status=status, reason=reason, headers=headers) if status >= 300:
             cause = sip_to_q850(status)
             values = {"2": sip_reason(status), "3": q850_reason(NORMAL_CLEARING)}

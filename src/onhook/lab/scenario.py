@@ -122,7 +122,7 @@ def write_scenario(scenario: Scenario) -> str:
     return "".join(f"{write_step(step)}\n" for step in scenario.steps)
 
 
-def write_step(step: Step) -> str:  # noqa: PLR0911  # one return per form
+def write_step(step: Step) -> str:
     """One step as a line."""
     match step:
         case Respond():

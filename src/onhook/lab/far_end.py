@@ -1,0 +1,145 @@
+"""A SIP user agent server without I/O: it answers INVITEs as scenarios say.
+
+It runs on a virtual network, on the carrier's sockets, or driven by a test. Everything comes in with
+`now`; what it wants sent comes out. One heap of deadlines serves all its calls.
+"""
+
+import heapq
+import zlib
+from collections import deque
+from collections.abc import Callable
+
+from onhook.effects import Destination, Effect, Transmit
+from onhook.lab.far_end_call import FarCall, Place
+from onhook.lab.scenario_steps import Scenario
+from onhook.sip.messages import Malformed, Request, Response, parse
+from onhook.sip.offer import Negotiated
+from onhook.sip.reply import mark_source, reply_to
+from onhook.sip.stray import answer_stray
+from onhook.sip.validity import Refusal, check_request
+
+MAX_CALLS = 10_000
+"""Calls kept at a time, ended ones included until their last timer; one more gets 503."""
+RETRY_AFTER_SECONDS = 5
+MAX_STALE = 1_000
+"""Outdated entries of the heap that are borne before it is cleaned, beside four a call."""
+MAX_ENDED_KEPT = 256
+"""Ended calls kept for tests and for provoke."""
+
+CallKey = tuple[str, str]
+"""Call-ID and the tag of the caller."""
+
+
+class FarEnd:
+    """`address` is written into Contact and Via, `media` into SDP; `prefix` begins its tags.
+
+    `choose` gives the scenario of an INVITE; `refuse` is told which connection to break.
+    """
+
+    def __init__(
+        self,
+        choose: Callable[[Request], Scenario],
+        *,
+        address: tuple[str, int] = ("192.0.2.2", 5060),
+        media: tuple[str, int] = ("192.0.2.2", 20_000),
+        prefix: str = "far",
+        max_calls: int = MAX_CALLS,
+        refuse: Callable[[Destination], None] | None = None,
+    ) -> None:
+        self.calls: dict[CallKey, FarCall] = {}
+        self.ended: deque[FarCall] = deque(maxlen=MAX_ENDED_KEPT)
+        self.talking: dict[FarCall, Negotiated] = {}
+        """Where RTP is wanted now; the owner of the sockets sends it."""
+        self.refused_calls = 0
+        """INVITEs that met the limit of calls."""
+        self._choose, self._refuse = choose, refuse
+        self._place = Place(*address, prefix, media)
+        self._max_calls = max_calls
+        self._made = 0
+        self._heap: list[tuple[float, int, FarCall]] = []
+        self._pushed = 0
+
+    def receive(self, data: bytes, source: Destination, now: float) -> list[Effect]:
+        """Take one message; bytes that are no SIP, and responses to nothing of ours, are dropped."""
+        message = parse(data)
+        if isinstance(message, Malformed):
+            return []
+        if isinstance(message, Response):
+            call = self.calls.get((message.call_id, message.to_tag))
+        else:
+            call = self.calls.get((message.call_id, message.from_tag))
+            if call is None or self._is_strange(call, message):
+                return self._take_stranger(message, source, now, merged=call is not None and not call.over)
+        return self._settle(call, call.receive(message, source, now)) if call else []
+
+    @property
+    def deadline(self) -> float | None:
+        """When `handle_timeout` wants to be called next."""
+        while self._heap and self._heap[0][2].wakes_at != self._heap[0][0]:
+            heapq.heappop(self._heap)
+        return self._heap[0][0] if self._heap else None
+
+    def handle_timeout(self, now: float) -> list[Effect]:
+        """Run everything that is due at `now`."""
+        sent: list[Effect] = []
+        while (due := self.deadline) is not None and due <= now:
+            call = heapq.heappop(self._heap)[2]
+            call.wakes_at = None
+            sent += self._settle(call, call.handle_timeout(now))
+        return sent
+
+    def _is_strange(self, call: FarCall, request: Request) -> bool:
+        """An INVITE with the Call-ID of a call, that is neither a repeated one nor asked for by it."""
+        return request.method == "INVITE" and not request.to_tag and not call.expects(request)
+
+    def _take_stranger(
+        self, request: Request, source: Destination, now: float, *, merged: bool
+    ) -> list[Effect]:
+        """A request of no call that we keep, or one that came by two ways (RFC 3261 section 8.2.2.2)."""
+        tag = f"{self._place.prefix}{zlib.crc32(request.branch.encode('utf-8', 'replace')):x}"
+        if request.method != "INVITE" or request.to_tag:
+            stray = answer_stray(request, source, tag)
+            return [stray] if stray else []
+        refusal = check_request(request) or self._no_room(merged=merged)
+        if refusal is not None:
+            mark_source(request, source)
+            response = refusal.response(request, tag)
+            return [Transmit(response.to_bytes(), reply_to(request, source))] if response else []
+        self._made += 1
+        call = FarCall(self._place, self._made, self._choose(request), request, now)
+        self.calls[call.key] = call
+        sent = self._settle(call, call.receive(request, source, now))
+        if call.refuses_connection and self._refuse is not None:
+            self._refuse(source)
+        return sent
+
+    def _no_room(self, *, merged: bool) -> Refusal | None:
+        if merged:
+            return Refusal(482, "Merged Request")
+        if len(self.calls) < self._max_calls:
+            return None
+        self.refused_calls += 1
+        return Refusal(503, "Too Many Calls", (("Retry-After", str(RETRY_AFTER_SECONDS)),))
+
+    def _settle(self, call: FarCall, sent: list[Effect]) -> list[Effect]:
+        """After anything happened to a call: its media, its next deadline, or its end."""
+        wanted = call.talking_to
+        if wanted is None:
+            self.talking.pop(call, None)
+        else:
+            self.talking[call] = wanted
+        if call.finished:
+            call.wakes_at = None
+            self.ended.append(call)
+            if self.calls.get(call.key) is call:
+                del self.calls[call.key]
+            return sent
+        deadline = call.deadline
+        if call.wakes_at != deadline:
+            self._pushed += 1  # breaks ties, for calls cannot be compared
+            call.wakes_at = deadline
+            heapq.heappush(self._heap, (deadline, self._pushed, call))
+            if len(self._heap) > MAX_STALE + 4 * len(self.calls):
+                self._heap = [entry for entry in self._heap if entry[2].wakes_at == entry[0]]
+                heapq.heapify(self._heap)
+        return sent
