@@ -1,0 +1,137 @@
+"""A timeline in lines, one per fact: who to whom, and what. Ladders and explanations are made of them."""
+
+from collections.abc import Container
+from functools import singledispatch
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from onhook.endings.signals import cseq_of, printable
+from onhook.facts import (
+    ApiRequested,
+    EventAttempted,
+    Fact,
+    FaultRaised,
+    MediaMeasured,
+    RouteRefused,
+    RouteTaken,
+    ServerRestarted,
+    SipSeen,
+    SipUnreadable,
+    Timeline,
+    TimerFired,
+    TransportFailed,
+)
+
+Way: TypeAlias = Literal["in", "out", "lost", "note"]
+"""To us, from us, from us and not carried, or something within us."""
+
+APPLICATION = "application"
+OURSELVES = "onhook"
+MAX_LABEL_CHARACTERS = 120
+
+
+class Line(msgspec.Struct, frozen=True, gc=False):
+    """`leg` is the far end's leg; `party` names the far end for people: application, trunk, or nobody ("")."""
+
+    number: int
+    at: float
+    way: Way
+    party: str
+    leg: str
+    label: str
+
+
+def describe(timeline: Timeline, wanted: Container[int] | None = None) -> dict[int, Line]:
+    """Lines by the number of their fact; of all facts, or of those wanted."""
+    trunks = trunk_names(timeline)
+    return {
+        number: _line(fact, number, trunks)
+        for number, fact in enumerate(timeline, 1)
+        if wanted is None or number in wanted
+    }
+
+
+def trunk_names(timeline: Timeline) -> dict[str, str]:
+    """The trunk of each leg, as routing chose it."""
+    return {fact.leg: fact.trunk for fact in timeline if isinstance(fact, RouteTaken)}
+
+
+def direction_of(line: Line) -> str:
+    return {"in": "◀", "out": "▶", "lost": "✗", "note": "·"}[line.way]
+
+
+def _line(fact: Fact, number: int, trunks: dict[str, str]) -> Line:
+    way, party, label = _tell(fact)
+    if party == "trunk":
+        party = f"trunk {trunks.get(fact.leg) or fact.leg}".strip()
+    return Line(number, fact.at, way, party, fact.leg, printable(label, MAX_LABEL_CHARACTERS))
+
+
+@singledispatch
+def _tell(fact: object) -> tuple[Way, str, str]:
+    """(way, "trunk" or another party, label)."""
+    return "note", "", type(fact).__name__
+
+
+@_tell.register
+def _(fact: SipSeen) -> tuple[Way, str, str]:
+    label = printable(fact.start_line, MAX_LABEL_CHARACTERS)
+    if label.startswith("SIP/2.0 "):
+        method = cseq_of(fact.message)[1].decode(errors="replace")
+        if method not in {"INVITE", ""}:
+            label += f" ({method})"
+    return ("out" if fact.direction == "sent" else "in"), "trunk", label
+
+
+@_tell.register
+def _(fact: SipUnreadable) -> tuple[Way, str, str]:
+    return "in", "trunk", f"{len(fact.data)} bytes that are no SIP: {fact.why}"
+
+
+@_tell.register
+def _(fact: TimerFired) -> tuple[Way, str, str]:
+    return "note", "", f"timer {fact.name} ran out after {fact.after_seconds:g} s"
+
+
+@_tell.register
+def _(fact: TransportFailed) -> tuple[Way, str, str]:
+    return "lost", "trunk", f"{fact.transport.upper()} to {fact.peer}: {fact.error}"
+
+
+@_tell.register
+def _(fact: ApiRequested) -> tuple[Way, str, str]:
+    return "in", APPLICATION, f"{fact.operation} → {fact.status} {fact.detail}"
+
+
+@_tell.register
+def _(fact: RouteTaken) -> tuple[Way, str, str]:
+    return "note", "", f"{fact.number} takes trunk {fact.trunk} (pattern {fact.pattern})"
+
+
+@_tell.register
+def _(fact: RouteRefused) -> tuple[Way, str, str]:
+    return "note", "", f"no trunk for {fact.number}: {fact.detail or fact.why}"
+
+
+@_tell.register
+def _(fact: MediaMeasured) -> tuple[Way, str, str]:
+    return "note", "", f"RTP {fact.codec}: {fact.sent} packets sent, {fact.received} received"
+
+
+@_tell.register
+def _(fact: EventAttempted) -> tuple[Way, str, str]:
+    answer = f"{fact.status}" if fact.status is not None else (fact.error or "no answer")
+    again = f" (attempt {fact.attempt})" if fact.attempt > 1 else ""
+    way: Way = "out" if fact.status is not None else "lost"
+    return way, APPLICATION, f"{fact.event_type.rpartition('.')[2]} → {answer}{again}"
+
+
+@_tell.register
+def _(fact: ServerRestarted) -> tuple[Way, str, str]:
+    return "note", "", f"the server restarted; nothing was noted for {fact.at - fact.last_seen_at:.1f} s"
+
+
+@_tell.register
+def _(fact: FaultRaised) -> tuple[Way, str, str]:
+    return "note", "", f"our fault in {fact.where}: {fact.traceback.strip().rpartition(chr(10))[2]}"
