@@ -1,0 +1,107 @@
+"""A switchboard that connects nobody, and an archive of calls written by hand."""
+
+from onhook.acs.errors import ApiError, call_not_found
+from onhook.acs.identifiers import communication_user, phone_number
+from onhook.acs.models import (
+    CallConnectionProperties,
+    CallConnectionStateModel,
+    CallParticipant,
+    CreateCallRequest,
+)
+from onhook.acs.requests import Asked, Reply
+from onhook.calls.directory import Directory, Resource
+from onhook.calls.record import CallRecord
+from onhook.facts import Timeline
+from unit.server.signed_requests import KEY, OTHER_KEY
+
+GUID = "11111111-2222-3333-4444-555555555555"
+RESOURCE = Resource("dev", GUID, (KEY,), ("+14255550100",))
+OTHER_RESOURCE = Resource("other", GUID.replace("1", "9"), (OTHER_KEY,))
+DIRECTORY = Directory((RESOURCE, OTHER_RESOURCE))
+
+
+class FakeSwitchboard:
+    """`known` are calls that exist from the start; `breaks` is raised by the next operation."""
+
+    def __init__(self, *known: str) -> None:
+        self.calls = {
+            call: CallConnectionProperties(
+                call_connection_id=call,
+                call_connection_state=CallConnectionStateModel.CONNECTED,
+                targets=[phone_number("+14255550123")],
+            )
+            for call in known
+        }
+        self.asked: list[tuple[Resource, Asked]] = []
+        self.requests: list[CreateCallRequest] = []
+        self.ended: list[tuple[str, bool]] = []
+        self.replies: dict[str, Reply] = {}
+        self.writes = 0
+        self.breaks: Exception | None = None
+
+    def create_call(
+        self, resource: Resource, request: CreateCallRequest, asked: Asked
+    ) -> CallConnectionProperties:
+        self._break()
+        self.asked.append((resource, asked))
+        self.requests.append(request)
+        call = f"call-{len(self.requests)}"
+        self.calls[call] = CallConnectionProperties(
+            call_connection_id=call,
+            server_call_id="c2VydmVy",
+            correlation_id="correlation",
+            call_connection_state=CallConnectionStateModel.CONNECTING,
+            targets=request.targets,
+            callback_uri=request.callback_uri,
+            source_caller_id_number=request.source_caller_id_number,
+            source=communication_user(f"8:acs:{resource.id}_{GUID}"),
+        )
+        return self.calls[call]
+
+    def get_call(self, resource: Resource, call_connection_id: str) -> CallConnectionProperties:
+        self._break()
+        if call_connection_id not in self.calls:
+            raise call_not_found(call_connection_id)
+        return self.calls[call_connection_id]
+
+    def hang_up(self, resource: Resource, call_connection_id: str, asked: Asked, *, everyone: bool) -> None:
+        self.get_call(resource, call_connection_id)
+        self.asked.append((resource, asked))
+        self.ended.append((call_connection_id, everyone))
+
+    def get_participants(self, resource: Resource, call_connection_id: str) -> list[CallParticipant]:
+        targets = self.get_call(resource, call_connection_id).targets or []
+        return [CallParticipant(identifier=target, is_muted=False, is_on_hold=False) for target in targets]
+
+    def get_participant(self, resource: Resource, call_connection_id: str, raw_id: str) -> CallParticipant:
+        for participant in self.get_participants(resource, call_connection_id):
+            if participant.identifier and participant.identifier.raw_id == raw_id:
+                return participant
+        raise ApiError(404, "8522", f"Participant not found: {raw_id}", target="participantRawId")
+
+    def recall(self, key: str) -> Reply | None:
+        return self.replies.get(key)
+
+    def remember(self, key: str, reply: Reply) -> None:
+        self.replies[key] = reply
+
+    async def written(self) -> None:
+        self.writes += 1
+
+    def _break(self) -> None:
+        if self.breaks:
+            raise self.breaks
+
+
+class FakeArchive:
+    def __init__(self, *kept: tuple[CallRecord, Timeline]) -> None:
+        self.kept = {record.id: (record, timeline) for record, timeline in kept}
+
+    def calls(self, limit: int) -> list[CallRecord]:
+        return [record for record, _ in reversed(self.kept.values())][:limit]
+
+    def call(self, call_connection_id: str, /) -> CallRecord | None:
+        return self.kept[call_connection_id][0] if call_connection_id in self.kept else None
+
+    def facts(self, call_connection_id: str, /) -> Timeline:
+        return self.kept[call_connection_id][1]
