@@ -9,7 +9,7 @@ import zlib
 from collections import deque
 from collections.abc import Callable
 
-from onhook.effects import Destination, Effect, Transmit
+from onhook.effects import Destination, Transmit
 from onhook.lab.far_end_call import FarCall, Place
 from onhook.lab.scenario_steps import Scenario
 from onhook.sip.messages import Malformed, Request, Response, parse
@@ -59,7 +59,7 @@ class FarEnd:
         self._heap: list[tuple[float, int, FarCall]] = []
         self._pushed = 0
 
-    def receive(self, data: bytes, source: Destination, now: float) -> list[Effect]:
+    def receive(self, data: bytes, source: Destination, now: float) -> list[Transmit]:
         """Take one message; bytes that are no SIP, and responses to nothing of ours, are dropped."""
         message = parse(data)
         if isinstance(message, Malformed):
@@ -79,9 +79,9 @@ class FarEnd:
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None
 
-    def handle_timeout(self, now: float) -> list[Effect]:
+    def handle_timeout(self, now: float) -> list[Transmit]:
         """Run everything that is due at `now`."""
-        sent: list[Effect] = []
+        sent: list[Transmit] = []
         while (due := self.deadline) is not None and due <= now:
             call = heapq.heappop(self._heap)[2]
             call.wakes_at = None
@@ -94,7 +94,7 @@ class FarEnd:
 
     def _take_stranger(
         self, request: Request, source: Destination, now: float, *, merged: bool
-    ) -> list[Effect]:
+    ) -> list[Transmit]:
         """A request of no call that we keep, or one that came by two ways (RFC 3261 section 8.2.2.2)."""
         tag = f"{self._place.prefix}{zlib.crc32(request.branch.encode('utf-8', 'replace')):x}"
         if request.method != "INVITE" or request.to_tag:
@@ -121,7 +121,7 @@ class FarEnd:
         self.refused_calls += 1
         return Refusal(503, "Too Many Calls", (("Retry-After", str(RETRY_AFTER_SECONDS)),))
 
-    def _settle(self, call: FarCall, sent: list[Effect]) -> list[Effect]:
+    def _settle(self, call: FarCall, sent: list[Transmit]) -> list[Transmit]:
         """After anything happened to a call: its media, its next deadline, or its end."""
         wanted = call.talking_to
         if wanted is None:

@@ -10,7 +10,7 @@ exactly what it says, so one that wants a 100 writes it.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from onhook.effects import Destination, Effect, Transmit
+from onhook.effects import Destination, Transmit
 from onhook.lab.far_end_challenge import Door
 from onhook.lab.far_end_media import BAD_SDP, Audio
 from onhook.lab.scenario_steps import (
@@ -109,7 +109,7 @@ class FarCall:
 
     # What comes
 
-    def receive(self, message: Request | Response, source: Destination, now: float) -> list[Effect]:
+    def receive(self, message: Request | Response, source: Destination, now: float) -> list[Transmit]:
         self._note(f"> {message.method if isinstance(message, Request) else message.status}")
         if self._silent:
             self._expires = now + GIVE_UP
@@ -156,10 +156,10 @@ class FarCall:
         answering = any(fork.answer and not fork.answer.done for fork in self._forks)
         return not answering and all(made.terminated for made in self._timed()) and self._inside_is_quiet
 
-    def handle_timeout(self, now: float) -> list[Effect]:
+    def handle_timeout(self, now: float) -> list[Transmit]:
         if self._expires <= now:
             return self._expire(now)
-        sent: list[Effect] = []
+        sent: list[Transmit] = []
         if self._silent:
             return sent
         for made in self._timed():
@@ -183,7 +183,7 @@ class FarCall:
 
     # Requests
 
-    def _invite(self, invite: Request, source: Destination, now: float) -> list[Effect]:
+    def _invite(self, invite: Request, source: Destination, now: float) -> list[Transmit]:
         known = self._invites.get(invite.branch)
         if known is not None:
             return self._sent(known.receive(invite, now))
@@ -235,7 +235,7 @@ class FarCall:
                 self._audio.take_answer(ack.body)
         return True
 
-    def _cancel(self, cancel: Request, source: Destination, now: float) -> list[Effect]:
+    def _cancel(self, cancel: Request, source: Destination, now: float) -> list[Transmit]:
         if self._ignoring_cancel:
             return []
         known = self._cancels.get(cancel.branch)
@@ -253,7 +253,7 @@ class FarCall:
             sent += self._refuse(Respond(487, "Request Terminated"), now)
         return sent
 
-    def _within(self, request: Request, source: Destination, now: float) -> list[Effect]:
+    def _within(self, request: Request, source: Destination, now: float) -> list[Transmit]:
         """A request within the dialog, or one that belongs to none."""
         if self._inside is None:
             return []
@@ -264,7 +264,7 @@ class FarCall:
             sent += self._ended(fork, now)
         return sent
 
-    def _ended(self, fork: Fork, now: float) -> list[Effect]:
+    def _ended(self, fork: Fork, now: float) -> list[Transmit]:
         """The caller released this fork; a BYE before the answer also ends the INVITE (section 15.1.2)."""
         fork.ended = True
         if fork.answer:
@@ -276,9 +276,9 @@ class FarCall:
 
     # The scenario
 
-    def _play(self, now: float) -> list[Effect]:
+    def _play(self, now: float) -> list[Transmit]:
         """Run steps until one has to wait."""
-        sent: list[Effect] = []
+        sent: list[Transmit] = []
         steps = self.scenario.carrier
         if self._door is not None:
             invite = self._invite_transaction.request
@@ -294,7 +294,7 @@ class FarCall:
             self._expires = now + GIVE_UP
         return sent
 
-    def _perform(self, step: CarrierStep, now: float) -> list[Effect]:
+    def _perform(self, step: CarrierStep, now: float) -> list[Transmit]:
         match step:
             case Respond(status=status):
                 return self._refuse(step, now) if status >= 300 else self._respond(step, now)
@@ -327,13 +327,13 @@ class FarCall:
                 self._expires = now + GIVE_UP
                 self.refuses_connection = isinstance(step, RefuseConnection)
 
-    def _respond(self, step: Respond, now: float) -> list[Effect]:
+    def _respond(self, step: Respond, now: float) -> list[Transmit]:
         """A provisional response or an answer, from as many forks as the step says."""
         transaction = self._invite_transaction
         while len(self._forks) < step.forks:
             self._forks.append(self._fork(transaction.request, transaction.to, len(self._forks) + 1))
         body = self._body(step, transaction.request)
-        sent: list[Effect] = []
+        sent: list[Transmit] = []
         for fork in self._forks[: step.forks]:
             response = self._response(step, fork, body)
             sent += self._sent(transaction.respond(response, now))
@@ -366,13 +366,13 @@ class FarCall:
             return b""
         return BAD_SDP if wanted == "bad-sdp" else self._audio.answer(invite.body) or b""
 
-    def _refuse(self, step: Respond, now: float) -> list[Effect]:
+    def _refuse(self, step: Respond, now: float) -> list[Transmit]:
         self._end()
         body = self._body(step, self._invite_transaction.request)
         response = self._response(step, self._forks[0], body)
         return self._sent(self._invite_transaction.respond(response, now))
 
-    def _challenge(self, door: Door, now: float) -> list[Effect]:
+    def _challenge(self, door: Door, now: float) -> list[Transmit]:
         transaction = self._invite_transaction
         response = self._response(door.refusal, self._forks[0], b"")
         self._expires = now + GIVE_UP
@@ -384,20 +384,20 @@ class FarCall:
         head, _, _ = response.to_bytes().rpartition(b"Content-Length")
         return head + b"Contact sip without a colon\r\n\r\n"
 
-    def _raw(self, data: bytes, name: str) -> list[Effect]:
+    def _raw(self, data: bytes, name: str) -> list[Transmit]:
         self._note(f"< {name}")
         return [Transmit(data, self._invite_transaction.to)]
 
     # Ending
 
-    def _hang_up(self, headers: tuple[tuple[str, str], ...], now: float) -> list[Effect]:
-        sent: list[Effect] = []
+    def _hang_up(self, headers: tuple[tuple[str, str], ...], now: float) -> list[Transmit]:
+        sent: list[Transmit] = []
         for fork in self._forks:
             sent += self._bye(fork, headers, now)
         self._end_if_released()
         return sent
 
-    def _bye(self, fork: Fork, headers: tuple[tuple[str, str], ...], now: float) -> list[Effect]:
+    def _bye(self, fork: Fork, headers: tuple[tuple[str, str], ...], now: float) -> list[Transmit]:
         if fork.ended or not fork.answered:
             return []
         fork.ended = True
@@ -411,7 +411,7 @@ class FarCall:
         self._byes[branch] = transaction
         return self._sent(transaction.start())
 
-    def _repeat_answer(self, fork: Fork, now: float) -> list[Effect]:
+    def _repeat_answer(self, fork: Fork, now: float) -> list[Transmit]:
         """Repeat a 2xx; without an ACK in 64*T1 the call is released (section 13.3.1.4)."""
         if fork.answer is None:
             return []
@@ -422,10 +422,10 @@ class FarCall:
             self._end_if_released()
         return sent
 
-    def _expire(self, now: float) -> list[Effect]:
+    def _expire(self, now: float) -> list[Transmit]:
         """Nobody ended the call in time: release what is answered, forget the rest."""
         self._expires = now + GIVE_UP
-        sent: list[Effect] = []
+        sent: list[Transmit] = []
         if not self.over and not self._silent:
             sent = self._hang_up((), now)
         if not sent:
@@ -469,11 +469,11 @@ class FarCall:
     def _timed(self) -> list[InviteServer | NonInviteServer | NonInviteClient]:
         return [*self._invites.values(), *self._cancels.values(), *self._byes.values()]
 
-    def _sent(self, outputs: Outputs) -> list[Effect]:
+    def _sent(self, outputs: Outputs) -> list[Transmit]:
         """The messages among the outputs of a transaction; its facts and signals stay here."""
-        sent: list[Effect] = [output for output in outputs if isinstance(output, Transmit)]
+        sent = [output for output in outputs if isinstance(output, Transmit)]
         for message in sent:
-            self._note(f"< {_word(message.data)}" if isinstance(message, Transmit) else "")
+            self._note(f"< {_word(message.data)}")
         self._spoke = self._spoke or bool(sent)
         return sent
 
