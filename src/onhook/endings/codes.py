@@ -281,6 +281,12 @@ def _category_without_code(subcode: int) -> Category:
         for row in find_all(None, subcode)
         if row.category
     ]
+    if not found:
+        found = [
+            Category(rule.category, rule.basis, rule.why)
+            for rule in category_rules()
+            if rule.of == "subcode" and rule.first <= subcode <= rule.last
+        ]
     if len({category.name for category in found}) == 1:
         return found[0]
     if found:

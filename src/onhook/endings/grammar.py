@@ -37,18 +37,17 @@ MAX_SUBCODE = 999_999
 
 _LOWER: dict[Confidence, Confidence] = {"high": "medium", "medium": "low", "low": "low"}
 _DECIDED_BY = {"client": "client", "service": "service", "sbc": "SBC or operator"}
-_MEDIA_ENDINGS = {4: "Media could not be set up.", 5: "Media was lost."}
 
 
 class DigitFamily(msgspec.Struct, frozen=True, gc=False):
     """A range of subcodes (or of codes) of one layer. `form` says how its last three digits are read:
-    "status" (a SIP status, 000 = normal end), "code" (often the code), "media", "transport", or "".
+    "status" (a SIP status, 000 = normal end), "code" (often the code), "transport", or "".
     """
 
     of: Literal["subcode", "code"]
     first: int
     last: int
-    form: Literal["status", "code", "media", "transport", ""]
+    form: Literal["status", "code", "transport", ""]
     layer: str
     decided_by: str
     direction: Literal["inbound", "outbound", ""]
@@ -266,11 +265,7 @@ def _from_family(family: DigitFamily, subcode: int, code: int | None) -> Decoded
     digits = subcode % 1000
     expected: int | None = None
     remarks: list[str] = []
-    meaning = family.meaning
-    if family.form == "media" and digits in _MEDIA_ENDINGS:
-        meaning = f"{meaning} {_MEDIA_ENDINGS[digits]}"
-        remarks.append("Inferred: 004 is media not set up and 005 media lost in the families of media.")
-    elif family.form == "code" and sip_phrase(digits):
+    if family.form == "code" and sip_phrase(digits):
         expected = digits
         remarks.append(f"Inferred: the last digits read as code {digits}, as in 510403 and 511404.")
     elif family.form == "transport":
@@ -287,7 +282,7 @@ def _from_family(family: DigitFamily, subcode: int, code: int | None) -> Decoded
         confidence=confidence,
         layer=family.layer,
         decided_by=family.decided_by,
-        meaning=meaning,
+        meaning=family.meaning,
         advice=family.advice,
         direction=family.direction,
         expected_code=expected,

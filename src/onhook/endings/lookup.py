@@ -104,6 +104,8 @@ def look_up(text: str, pages: Pages = _NO_PAGES) -> Answer:
     draft.remarks.extend(question.remarks)
     for asked in question.asked:
         _answer_one(asked, draft)
+    if not draft.matches and not draft.remarks:
+        draft.remarks.append("No code, name, SIP status or Q.850 cause could be read.")
     return Answer(
         query=_shown(question),
         understood=tuple(_said(asked) for asked in question.asked),
@@ -290,7 +292,7 @@ def _answer_words(asked: Asked, draft: _Draft) -> None:
     is_phrase = asked.code is not None and squash("".join(asked.words)) == squash(sip_phrase(asked.code))
     exact = bool(found) and found[0].fit == "name"
     for one in found:
-        if exact and one.fit != "name":
+        if exact and one.fit not in {"name", "event"}:
             break
         confidence = "low" if how else _FIT_CONFIDENCE.get(one.fit, "low")
         draft.take((one.row,), f"{_how(one.fit)}{how}", confidence)

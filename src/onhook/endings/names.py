@@ -78,11 +78,8 @@ def search(words: Sequence[str], code: int | None = None) -> list[Found]:
     offer(index.exact.get(joined, ()), "name")
     offer(index.events.get(joined, ()), "event")
     if wanted:
-        offer(
-            sorted(set.intersection(*(index.in_name.get(word, set()) for word in wanted))),
-            "words of the name",
-        )
-        offer(sorted(set.intersection(*(_anywhere(word) for word in wanted))), "words of the meaning")
+        offer(_in_all([index.in_name.get(word, set()) for word in wanted]), "words of the name")
+        offer(_in_all([_anywhere(word) for word in wanted]), "words of the meaning")
     return list(best.values())
 
 
