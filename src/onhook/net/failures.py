@@ -56,7 +56,7 @@ def describe(error: BaseException, to: Destination) -> str:
         return failure("timeout", f"{to.peer} did not answer")
     number = getattr(error, "errno", None)
     if not isinstance(number, int):
-        return failure("failed", f"{to.peer} over {to.transport}: {error or type(error).__name__}")
+        return failure("failed", f"{to.peer} over {to.transport}: {str(error) or type(error).__name__}")
     said = os.strerror(number)  # the loops word their exceptions differently
     if number == errno.EINVAL:
         said += ": no way there from the address we are bound to (sip.host)"
