@@ -12,6 +12,7 @@ from onhook.delivery.schedule import Schedule
 from onhook.media.settings import MediaSettings
 from onhook.net.settings import NetworkSettings
 from onhook.server.settings import ServerSettings
+from onhook.switch.switch import Limits
 
 T = TypeVar("T")
 
@@ -31,6 +32,10 @@ def media_settings(config: Config) -> MediaSettings:
 
 def server_settings(config: Config) -> ServerSettings:
     return _fill(ServerSettings, config.server)
+
+
+def call_limits(config: Config) -> Limits:
+    return _fill(Limits, config.sip, setup_seconds=config.sip.setup_timeout_seconds)
 
 
 def schedule(config: Config) -> Schedule:

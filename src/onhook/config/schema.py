@@ -171,7 +171,7 @@ class SipSettings:
         kinds.seconds(1, 604_800, 86_400), 86_400.0, "Longest call; then we end it with 429/10110."
     )
     max_calls: int = setting(
-        kinds.whole(1, 100_000, 5_000), 5_000, "Calls open at a time; one more is answered 429 by the API."
+        kinds.whole(1, 100_000, 10_000), 10_000, "Calls open at a time; one more is answered 429 by the API."
     )
     connect_timeout_seconds: float = setting(
         kinds.seconds(0.1, 60, 5), _NETWORK["connect_timeout_seconds"], "How long a TCP connect may take."

@@ -14,6 +14,7 @@ from onhook.delivery.schedule import Schedule
 from onhook.media.settings import MediaSettings
 from onhook.net.settings import NetworkSettings
 from onhook.server.settings import ServerSettings
+from onhook.switch.switch import Limits
 
 ALL = [(section, setting) for section, kind in SECTIONS.items() for setting in settings(kind)]
 each_setting = pytest.mark.parametrize(
@@ -88,6 +89,7 @@ def test_parts_get_their_own_defaults_from_an_empty_configuration() -> None:
     assert parts.media_settings(config) == MediaSettings()
     assert parts.server_settings(config) == ServerSettings()
     assert parts.schedule(config) == Schedule()
+    assert parts.call_limits(config) == Limits()
     assert config.delivery.posts_at_a_time == MAX_POSTS_AT_A_TIME
 
 
@@ -103,13 +105,20 @@ NOT_SET = {
         "max_waiting_for_a_name",
     },
     "MediaSettings": {"quarantine_seconds", "max_packets_a_tick"},
+    "Limits": {"setup_seconds"},  # the setting says setup_timeout_seconds
 }
 """Limits of the parts that nobody has needed to set yet: each has a name, none a setting."""
 
 
 @pytest.mark.parametrize(
     ("part", "section"),
-    [(NetworkSettings, "sip"), (MediaSettings, "media"), (ServerSettings, "server"), (Schedule, "delivery")],
+    [
+        (NetworkSettings, "sip"),
+        (MediaSettings, "media"),
+        (ServerSettings, "server"),
+        (Schedule, "delivery"),
+        (Limits, "sip"),
+    ],
 )
 def test_each_field_of_a_part_is_a_setting_or_known_not_to_be(part: type, section: str) -> None:
     fields = {field.name for field in dataclasses.fields(part)}

@@ -1,0 +1,7 @@
+"""python -m onhook"""
+
+import sys
+
+from onhook.cli import main
+
+sys.exit(main())

@@ -1,0 +1,165 @@
+"""The verbs and their options: one place, from which docs/reference/commands.md is made as well."""
+
+import argparse
+from collections.abc import Callable
+
+from onhook import __version__
+from onhook.cli.outcome import MEANINGS
+
+CONFIG_HELP = "the TOML file; else $ONHOOK_CONFIG, else onhook.toml in this directory, else the defaults"
+TEXT_HELP = (
+    "a call's id, `last`, or what you have of a code: 560486, 486/560486, 603, '400 Play Failed', "
+    "'SIP/2.0 486 Busy Here', 'Q.850;cause=17', the JSON of an event; - reads it from standard input"
+)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    statuses = "\n".join(f"  {status.value:<4} {meaning}" for status, meaning in MEANINGS.items())
+    parser = argparse.ArgumentParser(
+        prog="onhook",
+        description="Azure Communication Services calling on your own machine and SBC, "
+        "with the reason every call ended.",
+        epilog=f"exit status:\n{statuses}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"onhook {__version__}")
+    verbs = parser.add_subparsers(metavar="VERB", required=True)
+
+    run = _verb(verbs, "run", _run, "start the server and its built-in carrier; stop it with Ctrl-C")
+    _add_config(run)
+    run.add_argument(
+        "--first-calls", action="store_true", help="place the first calls when started, then keep serving"
+    )
+
+    env = _verb(
+        verbs, "env", _env, "print the lines that make this shell's programs trust and find the server"
+    )
+    _add_config(env)
+    env.add_argument(
+        "--resource", metavar="NAME", help="whose access key to print; else the first resource's"
+    )
+    _add_json(env)
+
+    first = _verb(
+        verbs, "first-calls", _first_calls, "place one call per ending with the official SDK and compare"
+    )
+    _add_config(first)
+    _add_json(first)
+
+    why = _verb(verbs, "why", _why, "say why a call ended, or what a code means")
+    why.add_argument("text", nargs="+", metavar="TEXT|CALL_ID", help=TEXT_HELP)
+    _add_config(why)
+    form = why.add_mutually_exclusive_group()
+    _add_json(form)
+    form.add_argument("--markdown", action="store_true", help="as Markdown, to paste into a ticket")
+
+    calls = _verb(verbs, "calls", _calls, "list the newest calls and their endings")
+    calls.add_argument("--limit", type=_limit, default=20, metavar="N", help="how many, 1 to 10000 (20)")
+    _add_config(calls)
+    _add_json(calls)
+
+    ladder = _verb(verbs, "ladder", _ladder, "draw a call's signalling")
+    ladder.add_argument("call_id", metavar="CALL_ID", help="a call's id, the beginning of one, or `last`")
+    _add_config(ladder)
+    form = ladder.add_mutually_exclusive_group()
+    form.add_argument("--svg", action="store_true", help="as an SVG picture")
+    _add_json(form)
+
+    config = verbs.add_parser(
+        "config", help="about the configuration", description="About the configuration."
+    )
+    check = _verb(
+        config.add_subparsers(metavar="VERB", required=True),
+        "check",
+        _config_check,
+        "read the configuration as `run` would, and tell every fault",
+    )
+    _add_config(check)
+    _add_json(check)
+
+    version = _verb(verbs, "version", _version, "print the version")
+    _add_json(version)
+    return parser
+
+
+Run = Callable[[argparse.Namespace], int]
+
+
+def _verb(
+    verbs: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, run: Run, summary: str
+) -> argparse.ArgumentParser:
+    parser = verbs.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", metavar="FILE", help=CONFIG_HELP)
+
+
+def _add_json(parser: "argparse.ArgumentParser | argparse._MutuallyExclusiveGroup") -> None:
+    parser.add_argument("--json", action="store_true", help="as JSON, for programs")
+
+
+def _limit(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:9]) <= 10_000:
+        raise argparse.ArgumentTypeError(f"expected a whole number 1 to 10000, got {text[:20]!r}")
+    return int(text)
+
+
+# Each verb's own module is imported when it runs, so that no verb waits for what another needs.
+# ruff: noqa: PLC0415  # for that reason
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from onhook.cli.serving import run
+
+    return run(arguments.config, first_calls=arguments.first_calls)
+
+
+def _env(arguments: argparse.Namespace) -> int:
+    from onhook.cli.serving import env
+
+    return env(arguments.config, arguments.resource, json=arguments.json)
+
+
+def _first_calls(arguments: argparse.Namespace) -> int:
+    from onhook.cli.serving import first_calls
+
+    return first_calls(arguments.config, json=arguments.json)
+
+
+def _why(arguments: argparse.Namespace) -> int:
+    from onhook.cli.explaining import why
+
+    form = "json" if arguments.json else "markdown" if arguments.markdown else "text"
+    return why(" ".join(arguments.text), arguments.config, form)
+
+
+def _calls(arguments: argparse.Namespace) -> int:
+    from onhook.cli.kept import calls
+
+    return calls(arguments.config, arguments.limit, json=arguments.json)
+
+
+def _ladder(arguments: argparse.Namespace) -> int:
+    from onhook.cli.kept import ladder
+
+    form = "json" if arguments.json else "svg" if arguments.svg else "text"
+    return ladder(arguments.call_id, arguments.config, form)
+
+
+def _config_check(arguments: argparse.Namespace) -> int:
+    from onhook.cli.configuring import check
+
+    return check(arguments.config, json=arguments.json)
+
+
+def _version(arguments: argparse.Namespace) -> int:
+    from onhook.cli.output import print_json, say
+
+    if arguments.json:
+        print_json({"version": __version__})
+    else:
+        say(f"onhook {__version__}")
+    return 0
