@@ -96,7 +96,6 @@ def answer_offer(
     if agreed.telephone_event is not None:
         codecs.append(Codec(agreed.telephone_event, "telephone-event", 8000, 1, TELEPHONE_EVENT.fmtp))
     formats = tuple(str(codec.payload_type) for codec in codecs)
-    # The answer says nothing of the address: a far end that holds by 0.0.0.0 still may send to us.
     ours = MediaDescription("audio", port, PROTOCOL, formats, _media_lines(codecs, agreed.direction))
     media = [
         ours

@@ -3,6 +3,7 @@
 Readers give back the value, or a text that says what is wrong.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv6Address
@@ -19,7 +20,8 @@ STATIC_CODECS: dict[int, tuple[str, int]] = {
 }  # fmt: skip
 """Payload types that mean a codec without a=rtpmap: those of RFC 3551 tables 4 and 5 still met."""
 
-_HOST_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._")
+_LABEL = "[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?"
+_HOST_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +52,8 @@ class Connection:
     def multicast(self) -> bool:
         if self.family == "IP6":
             return ":" in self.host and self.host.lower().startswith("ff")
-        first = self.host.partition(".")[0]
-        return bool(self.suffix) or (first.isdigit() and 224 <= int(first) <= 239)
+        first, *_, last = self.host.split(".") if "." in self.host else ("", "")
+        return bool(self.suffix) or (last.isdigit() and 224 <= (number(first, 255) or 0) <= 239)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,7 @@ def _no_address(family: str, host: str) -> str:
 
 
 def _is_name(host: str) -> bool:
-    return 0 < len(host) <= MAX_HOST_LENGTH and _HOST_NAME.issuperset(host)
+    return len(host) <= MAX_HOST_LENGTH and _HOST_NAME.fullmatch(host) is not None
 
 
 def _is_ipv4_or_name(host: str) -> bool:
