@@ -19,6 +19,9 @@ MAX_CONNECTIONS = 10_000
 """uvicorn answers 503 beyond it; requests in flight have their own limit, reached long before."""
 BACKLOG = 2048
 STOP_SECONDS = 3
+"""What requests get to finish in."""
+FLUSH_STEPS, FLUSH_STEP_SECONDS = 25, 0.01
+"""What the last bytes of answers get to leave in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,6 @@ async def serve(app: ASGIApp, host: str, port: int, tls: TlsFiles | None = None)
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=STOP_SECONDS,
         limit_concurrency=MAX_CONNECTIONS,
         backlog=BACKLOG,
         ssl_certfile=tls.certificate if tls else None,
@@ -87,7 +89,28 @@ async def _run(server: _Embedded, listener: socket.socket, started: asyncio.Even
     await server.on_tick(0)  # the Date header, before the first request
     started.set()
     await server.main_loop()
-    await server.shutdown(sockets=[listener])
+    await _shut_down(server, listener)
+
+
+async def _shut_down(server: _Embedded, listener: socket.socket) -> None:
+    """Uvicorn's own way waits for every TLS peer to say goodbye; an idle one never does."""
+    for accepting in server.servers:
+        accepting.close()
+    listener.close()
+    connections = server.server_state.connections
+    for connection in list(connections):
+        connection.shutdown()  # at once if idle, after its answer if busy
+    if server.server_state.tasks:
+        _, late = await asyncio.wait(server.server_state.tasks, timeout=STOP_SECONDS)
+        for task in late:
+            log.warning("a request was cut off: it ran for more than %d s after stop", STOP_SECONDS)
+            task.cancel()
+    for _ in range(FLUSH_STEPS):
+        if not connections:
+            break
+        await asyncio.sleep(FLUSH_STEP_SECONDS)
+    for connection in list(connections):
+        connection.transport.abort()
 
 
 async def _listen(host: str, port: int) -> socket.socket:

@@ -21,7 +21,9 @@ DIRECTORY = Directory((RESOURCE, OTHER_RESOURCE))
 
 
 class FakeSwitchboard:
-    """`known` are calls that exist from the start; `breaks` is raised by the next operation."""
+    """`known` are calls that exist from the start; `breaks` is raised by every operation,
+    `breaks_once` by the next one.
+    """
 
     def __init__(self, *known: str) -> None:
         self.calls = {
@@ -38,6 +40,7 @@ class FakeSwitchboard:
         self.replies: dict[str, Reply] = {}
         self.writes = 0
         self.breaks: Exception | None = None
+        self.breaks_once: Exception | None = None
 
     def create_call(
         self, resource: Resource, request: CreateCallRequest, asked: Asked
@@ -89,6 +92,9 @@ class FakeSwitchboard:
         self.writes += 1
 
     def _break(self) -> None:
+        once, self.breaks_once = self.breaks_once, None
+        if once:
+            raise once
         if self.breaks:
             raise self.breaks
 

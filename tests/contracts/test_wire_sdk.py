@@ -1,0 +1,219 @@
+"""The official Python SDK, synchronous and asynchronous, against the real server over real HTTPS."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.communication.callautomation import (
+    CallAutomationClient,
+    CallParticipant,
+    CommunicationUserIdentifier,
+    FileSource,
+    PhoneNumberIdentifier,
+)
+from azure.communication.callautomation.aio import CallAutomationClient as AsyncClient
+from azure.core.exceptions import ClientAuthenticationError, HttpResponseError, ResourceNotFoundError
+
+from onhook.acs.errors import ApiError
+from onhook.server.app import make_app
+from onhook.server.certificates import CertificatePaths, prepare
+from onhook.server.serving import HttpServer, TlsFiles, serve
+from unit.server.fake_switchboard import DIRECTORY, GUID, FakeArchive, FakeSwitchboard
+from unit.server.signed_requests import KEY, OTHER_KEY
+
+pytestmark = pytest.mark.interop
+
+PHONE = PhoneNumberIdentifier("+14255550123")
+CALLER = PhoneNumberIdentifier("+14255550100")
+CALLBACK = "https://app.example/events?code=secret"
+CALL = "call-known"
+
+
+class Running:
+    """A server in a thread of its own, so that the synchronous SDK may block ours."""
+
+    def __init__(self, directory: Path) -> None:
+        self.switchboard = FakeSwitchboard(CALL)
+        self.paths: CertificatePaths = prepare(directory, [], datetime.now(UTC))
+        self.port = 0
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._server = self._wait_for(self._serve())
+
+    async def _serve(self) -> HttpServer:
+        app = make_app(DIRECTORY, self.switchboard, FakeArchive())
+        server = await serve(app, "127.0.0.1", 0, TlsFiles(self.paths.certificate, self.paths.key))
+        self.port = server.port
+        return server
+
+    def _wait_for(self, coroutine: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout=20)
+
+    def stop(self) -> None:
+        self._wait_for(self._server.stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout=20)
+        self._loop.close()
+
+    def connection_string(self, key: str = KEY) -> str:
+        return f"endpoint=https://localhost:{self.port}/;accesskey={key}"
+
+    def client(self, key: str = KEY) -> CallAutomationClient:
+        return CallAutomationClient.from_connection_string(
+            self.connection_string(key), connection_verify=str(self.paths.bundle), retry_total=0
+        )
+
+    def async_client(self, key: str = KEY) -> AsyncClient:
+        return AsyncClient.from_connection_string(
+            self.connection_string(key), connection_verify=str(self.paths.bundle), retry_total=0
+        )
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("certificates")
+
+
+@pytest.fixture
+def running(certificates: Path) -> Iterator[Running]:
+    server = Running(certificates)
+    yield server
+    server.stop()
+
+
+def raw_id_of(participant: CallParticipant) -> str | None:
+    return participant.identifier.raw_id if participant.identifier else None
+
+
+def test_create_call(running: Running) -> None:
+    made = running.client().create_call(
+        PHONE, CALLBACK, source_caller_id_number=CALLER, source_display_name="Bot", operation_context="mine"
+    )
+    assert made.call_connection_id == "call-1"
+    assert made.call_connection_state == "connecting"
+    (target,) = made.targets or []
+    assert target.raw_id == "4:+14255550123"
+    assert isinstance(target, PhoneNumberIdentifier)
+    assert isinstance(made.source, CommunicationUserIdentifier)
+    (request,) = running.switchboard.requests
+    assert (request.callback_uri, request.source_display_name) == (CALLBACK, "Bot")
+    assert request.source_caller_id_number
+    assert request.source_caller_id_number.value == "+14255550100"
+    ((resource, asked),) = running.switchboard.asked
+    assert (resource.name, asked.operation, asked.api_version) == ("dev", "createCall", "2026-03-12")
+    assert asked.repeatability_id
+
+
+def test_get_call_and_participants(running: Running) -> None:
+    call = running.client().get_call_connection(CALL)
+    assert call.get_call_properties().call_connection_state == "connected"
+    assert [raw_id_of(p) for p in call.list_participants()] == ["4:+14255550123"]
+    assert call.get_participant(PHONE).is_muted is False
+
+
+def test_hang_up_and_terminate(running: Running) -> None:
+    call = running.client().get_call_connection(CALL)
+    call.hang_up(is_for_everyone=False)
+    call.hang_up(is_for_everyone=True)
+    assert running.switchboard.ended == [(CALL, False), (CALL, True)]
+
+
+def test_a_wrong_key(running: Running) -> None:
+    with pytest.raises(ClientAuthenticationError) as raised:
+        running.client("bm90IHRoZSBrZXk=").get_call_connection(CALL).get_call_properties()
+    assert raised.value.error
+    assert raised.value.error.code == "7509"
+    assert "access key" in raised.value.message
+
+
+def test_the_other_resource_signs_for_itself(running: Running) -> None:
+    running.client(OTHER_KEY).create_call(PHONE, CALLBACK, source_caller_id_number=CALLER)
+    assert running.switchboard.asked[0][0].name == "other"
+
+
+def test_a_call_that_is_not_there(running: Running) -> None:
+    with pytest.raises(ResourceNotFoundError) as raised:
+        running.client().get_call_connection("no-such-call").get_call_properties()
+    assert raised.value.error
+    assert raised.value.error.code == "8522"
+    assert "'no-such-call'" in raised.value.message
+
+
+def test_an_operation_that_is_not_built(running: Running) -> None:
+    with pytest.raises(HttpResponseError) as raised:
+        running.client().get_call_connection(CALL).play_media_to_all(
+            FileSource(url="https://app.example/a.wav")
+        )
+    assert raised.value.status_code == 501
+    assert raised.value.error
+    assert raised.value.error.code == "NotImplemented"
+    assert raised.value.error.target == "play"
+
+
+def test_our_crash_is_readable_and_hides_its_traceback(running: Running) -> None:
+    running.switchboard.breaks = ZeroDivisionError("a secret of ours")
+    with pytest.raises(HttpResponseError) as raised:
+        running.client().get_call_connection(CALL).get_call_properties()
+    assert raised.value.status_code == 500
+    assert raised.value.error
+    assert raised.value.error.code == "InternalServerError"
+    assert "secret" not in str(raised.value)
+
+
+def test_the_sdk_repeats_after_503_and_gets_one_call(running: Running) -> None:
+    """The switch is full once; the SDK waits Retry-After and comes again with the same ids."""
+    running.switchboard.breaks_once = ApiError(503, "8589", "full", retry_after_seconds=1)
+    client = CallAutomationClient.from_connection_string(
+        running.connection_string(), connection_verify=str(running.paths.bundle)
+    )
+    made = client.create_call(PHONE, CALLBACK, source_caller_id_number=CALLER)
+    assert made.call_connection_id == "call-1"
+    assert running.switchboard.breaks_once is None
+    assert len(running.switchboard.requests) == 1
+
+
+def test_without_trust_in_the_authority_tls_refuses(running: Running) -> None:
+    client = CallAutomationClient.from_connection_string(running.connection_string(), retry_total=0)
+    with pytest.raises(Exception, match="CERTIFICATE_VERIFY_FAILED"):
+        client.get_call_connection(CALL).get_call_properties()
+
+
+async def test_asynchronous(running: Running) -> None:
+    async with running.async_client() as client:
+        made = await client.create_call(PHONE, CALLBACK, source_caller_id_number=CALLER)
+        assert made.call_connection_id == "call-1"
+        call = client.get_call_connection(CALL)
+        assert (await call.get_call_properties()).call_connection_state == "connected"
+        assert [raw_id_of(p) async for p in call.list_participants()] == ["4:+14255550123"]
+        # Its HTTP library sends 4:%2B1… and the SDK signs 4%3A%2B1…
+        assert (await call.get_participant(PHONE)).is_muted is False
+        user = CommunicationUserIdentifier(f"8:acs:{GUID}_{GUID}")
+        with pytest.raises(ResourceNotFoundError, match="8:acs:"):
+            await call.get_participant(user)
+        await call.hang_up(is_for_everyone=False)
+        await call.hang_up(is_for_everyone=True)
+    assert running.switchboard.ended == [(CALL, False), (CALL, True)]
+
+
+async def test_asynchronous_refusals(running: Running) -> None:
+    async with running.async_client("bm90IHRoZSBrZXk=") as stranger:
+        with pytest.raises(ClientAuthenticationError):
+            await stranger.get_call_connection(CALL).get_call_properties()
+    async with running.async_client() as client:
+        with pytest.raises(ResourceNotFoundError):
+            await client.get_call_connection("no-such-call").get_call_properties()
+        with pytest.raises(HttpResponseError, match="not built"):
+            await client.get_call_connection(CALL).cancel_all_media_operations()
+
+
+@pytest.mark.parametrize("uri", ["http://app.example/events", "ftp://app.example", "no uri"])
+def test_a_callback_address_that_acs_refuses(running: Running, uri: str) -> None:
+    with pytest.raises(HttpResponseError, match="The field CallbackUri is invalid") as raised:
+        running.client().create_call(PHONE, uri, source_caller_id_number=CALLER)
+    assert raised.value.status_code == 400
+    assert running.switchboard.requests == []
