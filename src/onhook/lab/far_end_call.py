@@ -132,11 +132,6 @@ class FarCall:
         return invite.branch in self._invites or (self._door is not None and not self.over)
 
     @property
-    def played(self) -> int:
-        """How many of the carrier's steps were played."""
-        return self._next_step
-
-    @property
     def deadline(self) -> float:
         """When `handle_timeout` wants to be called next."""
         if self._silent:
@@ -175,6 +170,11 @@ class FarCall:
             self._wake = None
             sent += self._play(now)
         return sent
+
+    @property
+    def played(self) -> int:
+        """How many of the carrier's steps are done; a wait is done when it is over."""
+        return self._next_step - (self._wake is not None)
 
     @property
     def talking_to(self) -> Negotiated | None:

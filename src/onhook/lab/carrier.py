@@ -1,0 +1,186 @@
+"""The built-in carrier: a SIP agent on loopback with sockets of its own, dialled by test numbers.
+
+It is the far end of far_end.py on UDP and TCP, with RTP. What it does with a call stands in cards.py,
+unless `will` or `choose` says otherwise.
+"""
+
+import asyncio
+import logging
+import secrets
+import socket
+import struct
+from collections import deque
+from collections.abc import Callable
+from typing import cast
+
+from onhook.effects import Destination, Transmit
+from onhook.lab.cards import scenario_of
+from onhook.lab.carrier_audio import CarrierAudio
+from onhook.lab.far_end import MAX_CALLS, FarEnd
+from onhook.lab.far_end_call import FarCall
+from onhook.lab.scenario import parse_scenario
+from onhook.lab.scenario_steps import Scenario
+from onhook.net.network import Network
+from onhook.net.settings import NetworkSettings
+from onhook.net.tcp import Connection, TcpTransport
+from onhook.sip.messages import Request
+from onhook.sip.uri import phone_number
+
+log = logging.getLogger(__name__)
+
+DEFAULT_PORT = 5080
+MAX_WILLS = 10_000
+"""Calls whose scenario `will` has fixed and that have not come yet."""
+
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER, on, no time: TCP answers with RST
+
+
+class Carrier:
+    """`port` serves UDP and TCP, 0 lets the system choose; `choose` replaces the cards.
+
+    `start` raises OSError if the port is taken. Everything runs on the loop that `start` ran on.
+    """
+
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        port: int = DEFAULT_PORT,
+        *,
+        choose: Callable[[Request], Scenario] | None = None,
+        max_calls: int = MAX_CALLS,
+    ) -> None:
+        self.audio = CarrierAudio(host, lambda: self.far_end.talking, lambda: bool(self.far_end.calls))
+        self._choose = choose or choose_card
+        self._wills: dict[str, deque[Scenario]] = {}
+        self._willed = 0
+        self._max_calls = max_calls
+        settings = NetworkSettings(host=host, port=port)
+        self._network = Network(settings)
+        self._tcp = _BreakableTcp(settings, self._received, _note_failure)
+        self._network.register("tcp", self._tcp)
+        self._network.on_receive(self._received)
+        self._network.on_failure(_note_failure)
+        self._far_end: FarEnd | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def start(self) -> None:
+        await self._network.start()
+        place = self._network.bound[0]
+        try:
+            media = self.audio.open()
+        except OSError:
+            await self._network.close()
+            raise
+        self._far_end = FarEnd(
+            self._scenario_for,
+            address=(place.host, place.port),
+            media=media,
+            prefix=secrets.token_hex(3),  # tags differ from those of an earlier run
+            max_calls=self._max_calls,
+            refuse=self._tcp.reset,
+        )
+
+    async def stop(self) -> None:
+        """Close every socket; calls that are up end without a word, as when a carrier dies."""
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        self.audio.close()
+        await self._network.close()
+        self._far_end = None
+
+    @property
+    def far_end(self) -> FarEnd:
+        """The agent behind the sockets. Raises RuntimeError before `start` and after `stop`."""
+        if self._far_end is None:
+            raise RuntimeError("the carrier is not started: await start() first")
+        return self._far_end
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port of SIP, the same for UDP and TCP."""
+        place = self._network.bound[0]
+        return place.host, place.port
+
+    @property
+    def calls(self) -> list[FarCall]:
+        """Calls that are kept now, and the last ones that ended."""
+        return [*self.far_end.ended, *self.far_end.calls.values()]
+
+    def will(self, number: str, scenario: Scenario | str, count: int = 1) -> None:
+        """Fix what the next `count` calls to `number` meet; later calls meet the card again.
+
+        Raises ScenarioError for a text that is none, ValueError for a count below 1 or too many calls.
+        """
+        if count < 1 or self._willed + count > MAX_WILLS:
+            raise ValueError(f"count is {count}: write 1 to {MAX_WILLS - self._willed}")
+        read = parse_scenario(scenario) if isinstance(scenario, str) else scenario
+        self._wills.setdefault(number, deque()).extend([read] * count)
+        self._willed += count
+
+    def _scenario_for(self, invite: Request) -> Scenario:
+        number = phone_number(invite.uri)
+        willed = self._wills.get(number)
+        if willed is None:
+            return self._choose(invite)
+        self._willed -= 1
+        scenario = willed.popleft()
+        if not willed:
+            del self._wills[number]
+        return scenario
+
+    def _received(self, data: bytes, source: Destination) -> None:
+        if self._far_end is not None:
+            self._perform(self._far_end.receive(data, source, asyncio.get_running_loop().time()))
+
+    def _timed_out(self) -> None:
+        self._timer = None
+        if self._far_end is not None:
+            self._perform(self._far_end.handle_timeout(asyncio.get_running_loop().time()))
+
+    def _perform(self, transmits: list[Transmit]) -> None:
+        for transmit in transmits:
+            self._network.send(transmit.data, transmit.to)
+        deadline = self.far_end.deadline
+        if deadline is not None:
+            self.audio.wake()
+            # A timer that is early does no harm: most deadlines move away before they are reached.
+            if self._timer is None or deadline < self._timer.when():
+                if self._timer:
+                    self._timer.cancel()
+                self._timer = asyncio.get_running_loop().call_at(deadline, self._timed_out)
+
+
+def choose_card(invite: Request) -> Scenario:
+    """What the test number that was dialled says."""
+    return scenario_of(phone_number(invite.uri))
+
+
+def _note_failure(to: Destination, why: str) -> None:
+    log.debug("the carrier could not send to %s: %s", to.peer, why)
+
+
+class _BreakableTcp(TcpTransport):
+    """TCP whose connections can be broken off, as by a peer that dies."""
+
+    def reset(self, source: Destination) -> None:
+        """Break the connection that `source` sent by; nothing if there is none (UDP)."""
+        connection = self._connections.get((source.host, source.port)) if source.transport == "tcp" else None
+        if isinstance(connection, _BreakableConnection):
+            connection.reset()
+
+    def _accept(self) -> Connection:
+        return _BreakableConnection(self, None)
+
+
+class _BreakableConnection(Connection):
+    """A connection that came in, and can be reset."""
+
+    def reset(self) -> None:
+        transport = self._transport
+        if transport is None:
+            return
+        opened = cast("socket.socket | None", transport.get_extra_info("socket"))
+        if opened is not None:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        transport.abort()
