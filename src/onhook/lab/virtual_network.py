@@ -5,11 +5,13 @@ on a VirtualTimeLoop its delays and its peers' timers cost no time.
 """
 
 import asyncio
+import heapq
 import ipaddress
 import math
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import count
 from typing import Final, Protocol, TypeAlias, runtime_checkable
 
 from onhook.effects import Destination, Effect, Transmit
@@ -72,7 +74,10 @@ class VirtualNetwork:
         self._refusals: dict[Destination, str] = {}
         self._stream_free_at: dict[tuple[Destination, Destination], float] = {}
         self._wakes: dict[Destination, tuple[float, asyncio.TimerHandle]] = {}
-        self._in_flight: set[asyncio.Handle] = set()
+        self._in_flight: list[tuple[float, int, bytes, Destination, Destination]] = []
+        """A heap: when it is due, number, data, source, to."""
+        self._next_arrival: tuple[float, asyncio.TimerHandle] | None = None
+        self._numbers = count()
         self._receive: ReceiveHandler = _ignore
         self._failed: FailureHandler = _ignore
         self._started = False
@@ -82,8 +87,9 @@ class VirtualNetwork:
 
     async def close(self) -> None:
         self._started = False
-        for handle in [*self._in_flight, *(handle for _, handle in self._wakes.values())]:
+        for _, handle in [*self._wakes.values(), *([self._next_arrival] if self._next_arrival else [])]:
             handle.cancel()
+        self._next_arrival = None
         self._in_flight.clear()
         self._wakes.clear()
 
@@ -145,43 +151,56 @@ class VirtualNetwork:
         return failure("refused", f"{to.peer} over {to.transport}: nobody listens there")
 
     def _carry(self, data: bytes, source: Destination, to: Destination) -> None:
-        for after_seconds in self._fate(source, to):
+        for due in self._fate(source, to):
             if len(self._in_flight) >= MAX_IN_FLIGHT:
                 self.lost += 1
-                continue
-            loop = asyncio.get_running_loop()
-            arrival: list[asyncio.Handle] = []
-            if after_seconds > 0:
-                arrival.append(loop.call_later(after_seconds, self._arrive, data, source, to, arrival))
-            else:
-                arrival.append(loop.call_soon(self._arrive, data, source, to, arrival))
-            self._in_flight.update(arrival)
+            else:  # numbered: what is due at one time arrives in the order of sending
+                heapq.heappush(self._in_flight, (due, next(self._numbers), data, source, to))
+        self._plan()
+
+    def _plan(self) -> None:
+        """Be woken when the next message is due."""
+        if not self._in_flight:
+            return
+        due = self._in_flight[0][0]
+        if self._next_arrival:
+            if self._next_arrival[0] <= due:
+                return
+            self._next_arrival[1].cancel()
+        self._next_arrival = due, asyncio.get_running_loop().call_at(due, self._arrivals, due)
+
+    def _arrivals(self, due: float) -> None:
+        self._next_arrival = None
+        now = max(due, asyncio.get_running_loop().time())
+        try:
+            while self._in_flight and self._in_flight[0][0] <= now:
+                _, _, data, source, to = heapq.heappop(self._in_flight)
+                self._arrive(data, source, to)
+        finally:  # a handler that fails takes only its own message with it
+            self._plan()
 
     def _fate(self, source: Destination, to: Destination) -> list[float]:
-        """When the message arrives, in seconds from now; none, one or two times."""
+        """When the message arrives, by the loop's clock; none, one or two times."""
+        now = asyncio.get_running_loop().time()
         faults, draw = self.faults, self._random.random
         delay = faults.delay_seconds + (draw() * faults.jitter_seconds if faults.jitter_seconds else 0.0)
         if to.transport != "udp":
-            return [self._in_order(source, to, delay)]
+            return [self._in_order(source, to, now + delay)]
         if faults.loss and draw() < faults.loss:
             self.lost += 1
             return []
         if faults.reordering and draw() < faults.reordering:
             delay += faults.reordering_seconds
         if faults.duplication and draw() < faults.duplication:
-            return [delay, delay]
-        return [delay]
+            return [now + delay, now + delay]
+        return [now + delay]
 
-    def _in_order(self, source: Destination, to: Destination, delay: float) -> float:
-        now = asyncio.get_running_loop().time()
-        at = max(now + delay, self._stream_free_at.get((source, to), 0.0))
+    def _in_order(self, source: Destination, to: Destination, at: float) -> float:
+        at = max(at, self._stream_free_at.get((source, to), 0.0))
         self._stream_free_at[source, to] = at
-        return at - now
+        return at
 
-    def _arrive(
-        self, data: bytes, source: Destination, to: Destination, arrival: list[asyncio.Handle]
-    ) -> None:
-        self._in_flight.difference_update(arrival)
+    def _arrive(self, data: bytes, source: Destination, to: Destination) -> None:
         if (to.host, to.port) == (self._host, self._port):
             self._receive(data, source)
             return
