@@ -79,6 +79,8 @@ _NOTHING: dict[str, Any] = {
 
 def as_text(answer: Answer) -> Iterator[str]:
     """One screen for a person: the best row in full, the others in a line each."""
+    if not answer.matches:
+        yield f"Not known: {answer.query or 'nothing was given'}"
     for number, match in enumerate(answer.matches):
         if number == 0:
             yield from _full(match)
@@ -128,12 +130,12 @@ def _notes(answer: Answer, *, bullet: str) -> Iterator[str]:
             yield ""
             yield f"{heading}:"
             yield from (f"{bullet}{line}" for line in lines)
-    if not answer.matches and not answer.remarks:
-        yield f"Not known: {answer.query or 'nothing was given'}"
 
 
 def as_markdown(answer: Answer) -> Iterator[str]:
     """The same as as_text, to paste into a ticket."""
+    if not answer.matches:
+        yield f"Not known: {answer.query or 'nothing was given'}"
     for match in answer.matches:
         yield f"## {pair_text(match.code, match.subcode)} {match.name}"
         yield ""

@@ -1,6 +1,7 @@
 """Calls out of the store, read beside a running server: `onhook calls`, `onhook ladder`."""
 
 import contextlib
+import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +34,8 @@ def opened(config: str | None) -> Iterator[SqliteStore]:
         raise CommandError(f"{error}", Exit.UNAVAILABLE) from None
     try:
         yield store
+    except sqlite3.Error as error:
+        raise CommandError(f"cannot read the store {path}: {error}.", Exit.UNAVAILABLE) from None
     finally:
         store.close()
 
