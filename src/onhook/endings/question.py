@@ -5,7 +5,7 @@ Reading never raises. It only says what was asked; `lookup` answers.
 
 import re
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any, TypeGuard
 
 import msgspec
@@ -15,6 +15,7 @@ MAX_ASKED = 8
 """How many different pairs of one text are answered."""
 MAX_JSON_NODES = 2_000
 MAX_WORDS = 12
+MAX_NUMBERS = 100
 
 _DIAG_CODE = re.compile(r"diag ?codes?\W{0,3}([0-9]{1,9})\s*#\s*([0-9]{1,9})", re.IGNORECASE)
 _SUBCODE = re.compile(
@@ -120,8 +121,8 @@ def _from_sip(text: str) -> list[Asked]:
 def _from_numbers(text: str, remarks: list[str]) -> list[Asked]:
     if _LONG_NUMBER.search(text):
         remarks.append("Numbers of ten digits or more are no codes and were passed over.")
-    found = list(_NUMBER.finditer(text))
-    words = tuple(_WORD.findall(text)[:MAX_WORDS])
+    found = list(islice(_NUMBER.finditer(text), MAX_NUMBERS))
+    words = tuple(word[0] for word in islice(_WORD.finditer(text), MAX_WORDS))
     pairs = [
         (int(one[0]), int(other[0]))
         for one, other in pairwise(found)

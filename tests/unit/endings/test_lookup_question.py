@@ -257,6 +257,10 @@ def test_json_that_is_broken_is_read_as_text() -> None:
     assert read_pairs("{ code: 486, subCode: 560486 }") == [(486, 560486)]
 
 
+def test_text_in_json_that_only_begins_like_json_is_passed_over() -> None:
+    assert read_pairs('{"payload": "{broken", "code": 487, "subCode": 0}') == [(487, 0)]
+
+
 def test_deep_json_is_no_harm() -> None:
     assert read("[" * 10_000).asked == ()
     deep = "[" * 500 + '{"code":487,"subCode":0}' + "]" * 500
