@@ -1,0 +1,172 @@
+"""Wires all parts into a running server. The only place that knows every one of them."""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import sys
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from onhook import __version__
+from onhook.config import Config
+from onhook.config.parts import call_limits, media_settings, network_settings, schedule, server_settings
+from onhook.delivery.courier import Courier
+from onhook.lab.carrier import Carrier
+from onhook.media.rtp_media import RtpMedia
+from onhook.net.network import Network
+from onhook.server.app import make_app
+from onhook.server.certificates import CertificatePaths, client_context, env_lines, prepare
+from onhook.server.serving import HttpServer, TlsFiles, serve as serve_http
+from onhook.store.journal import Journal
+from onhook.store.sqlite import SqliteStore
+from onhook.switch import Sources, Switch
+
+CLEANING_SECONDS = 3600.0
+"""How often calls past their retention are removed."""
+REPLIES_KEPT_SECONDS = 24 * 3600.0
+DAY_SECONDS = 24 * 3600.0
+EXAMPLES = (Path(__file__).parent / "_examples", Path(__file__).parents[2] / "examples")
+
+
+@dataclass(slots=True)
+class Running:
+    """A server that takes calls. `port` and `sip_port` are the real ones where 0 was configured."""
+
+    config: Config
+    switch: Switch
+    store: SqliteStore
+    courier: Courier
+    network: Network
+    http: HttpServer
+    carrier: Carrier | None
+    certificates: CertificatePaths | None
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self.certificates else 'http'}://localhost:{self.http.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What makes a program of this machine find and trust this server."""
+        resource = self.config.directory.resources[0]
+        if self.certificates is None:
+            connection = f"endpoint={self.url}/;accesskey={resource.access_keys[0]}"
+            return {"COMMUNICATION_SERVICES_CONNECTION_STRING": connection}
+        lines = env_lines(self.certificates, self.http.port, resource.access_keys[0])
+        pairs = (line.removeprefix("export ").partition("=") for line in lines)
+        return {name: value.strip("'\"") for name, _, value in pairs}
+
+
+def clock() -> Callable[[], float]:
+    """Unix seconds that never run backwards, whatever is done to the machine's clock."""
+    origin = time.time() - time.monotonic()
+    return lambda: origin + time.monotonic()
+
+
+@contextlib.asynccontextmanager
+async def running(config: Config) -> AsyncIterator[Running]:
+    """Start everything in order, and stop it in the opposite one. Raises OSError for a port that is taken."""
+    now = clock()
+    sources = Sources(now=now, guid=lambda: str(uuid.uuid4()), seed=lambda: secrets.token_hex(16))
+    async with contextlib.AsyncExitStack() as stack:
+        certificates = None
+        if config.server.https:
+            directory = Path(config.server.data_directory)
+            certificates = prepare(directory, config.server.hostnames, datetime.now(UTC))
+        store = _open_store(config)
+        stack.callback(store.close)
+        journal = Journal(store)
+        stack.callback(journal.flush)
+        courier = Courier(
+            journal,
+            now,
+            schedule(config),
+            trust=client_context(certificates) if certificates else None,
+            user_agent=f"onhook/{__version__}",
+            posts_at_a_time=config.delivery.posts_at_a_time,
+        )
+        courier.start()
+        stack.push_async_callback(courier.close)
+        carrier = await _start_carrier(config, stack)
+        network = Network(network_settings(config))
+        await network.start()
+        stack.push_async_callback(network.close)
+        media = RtpMedia(media_settings(config), now=now)
+        stack.callback(media.stop)
+        switch = Switch(
+            directory=config.directory,
+            network=network,
+            media=media,
+            archive=store,
+            journal=journal,
+            post=courier,
+            sources=sources,
+            limits=call_limits(config),
+        )
+        stack.callback(switch.close)
+        switch.recover()
+        application = make_app(
+            config.directory,
+            switch,
+            store,
+            server_settings(config),
+            now=now,
+            ready=lambda: not journal.failure,
+        )
+        tls = TlsFiles(certificates.certificate, certificates.key) if certificates else None
+        http = await serve_http(application, config.server.host, config.server.port, tls)
+        stack.push_async_callback(http.stop)
+        cleaning = asyncio.create_task(_clean(store, now, config.store.retention_days), name="cleaning")
+        stack.callback(cleaning.cancel)
+        yield Running(config, switch, store, courier, network, http, carrier, certificates)
+
+
+async def serve(config: Config, *, ready: Callable[[Running], Awaitable[None]]) -> None:
+    """Serve until cancelled; `ready` is awaited once calls are taken."""
+    async with running(config) as server:
+        await ready(server)
+        await asyncio.get_running_loop().create_future()
+
+
+async def place_first_calls(server: Running, *, json: bool = False) -> int:
+    """Run examples/first_calls.py, a program of the official SDK, against `server`; its exit status."""
+    script = next((folder / "first_calls.py" for folder in EXAMPLES if (folder / "first_calls.py").exists()), None)
+    if script is None:
+        raise FileNotFoundError("examples/first_calls.py is not part of this installation")
+    arguments = ["--json"] if json else []
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(script), *arguments, env={**os.environ, **server.environment}
+    )
+    try:
+        return await process.wait()
+    finally:
+        if process.returncode is None:
+            process.kill()
+
+
+def _open_store(config: Config) -> SqliteStore:
+    path = Path(config.store.path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return SqliteStore(path)
+
+
+async def _start_carrier(config: Config, stack: contextlib.AsyncExitStack) -> Carrier | None:
+    if not config.carrier.enabled:
+        return None
+    carrier = Carrier(config.carrier.host, config.carrier.port)
+    await carrier.start()
+    stack.push_async_callback(carrier.stop)
+    return carrier
+
+
+async def _clean(store: SqliteStore, now: Callable[[], float], retention_days: int) -> None:
+    """Drop what is older than its retention, now and then."""
+    while True:
+        oldest = now() - retention_days * DAY_SECONDS if retention_days else 0.0
+        store.forget(calls_before=oldest, replies_before=now() - REPLIES_KEPT_SECONDS)
+        await asyncio.sleep(CLEANING_SECONDS)
