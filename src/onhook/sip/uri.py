@@ -80,7 +80,7 @@ class SipUri:
         return replace(self, host=host, port=port)
 
     def with_param(self, name: str, value: str | None = None) -> "SipUri":
-        """With that parameter set, once; no value (or an empty one, which has no spelling) writes the name alone."""
+        """With that parameter set, once; without a value (an empty one cannot be written), its name alone."""
         written = _escape(value, _PARAM_SAFE) if value else None
         return replace(self, params=(*self.without_param(name).params, (_escape(name, _PARAM_SAFE), written)))
 

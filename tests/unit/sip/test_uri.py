@@ -299,8 +299,12 @@ def test_any_text(text: str) -> None:
         assert uri.matches(uri)
 
 
+def build(user: str, host: str, port: int | None, params: dict[str, str | None]) -> SipUri:
+    return SipUri(host, port=port, params=tuple(params.items())).with_user(user)
+
+
 sip_uris = st.builds(
-    lambda user, host, port, params: SipUri(host, port=port, params=tuple(params.items())).with_user(user),
+    build,
     st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
     st.sampled_from(["example.com", "192.0.2.1", "2001:db8::1"]),
     st.none() | st.integers(0, 65_535),
