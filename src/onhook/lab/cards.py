@@ -31,7 +31,7 @@ MAX_NUMBERS_KEPT = 4_096
 
 
 class Card(NamedTuple):
-    """`ending` is the id of the ending that a call to it has when the application only waits."""
+    """`ending` is the id of the ending of a call that the application leaves alone as long as it can."""
 
     digits: str
     name: str
@@ -362,8 +362,8 @@ none to carry it.
 
 ## Cards
 
-The last column is the ending of a call whose application waits for five seconds after the answer, if there is
-one, and then hangs up.
+The last column is the ending of a call that the application leaves alone. Where nothing else ends the call, the
+application does, and the ending is `hung-up-by-app`.
 
 | digits | card | the carrier | shows | ending |
 |---|---|---|---|---|
