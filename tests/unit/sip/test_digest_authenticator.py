@@ -81,6 +81,13 @@ def test_a_stale_nonce_is_renewed() -> None:
     assert (fields(renewed)["nonce"], fields(renewed)["nc"]) == ("n2", "00000001")
 
 
+def test_a_nonce_said_to_be_stale_is_taken_again_if_the_server_gives_it_again() -> None:
+    authenticator = Authenticator(CREDENTIALS)
+    answered(authenticator, challenged(make_challenge("r", "n1")))
+    again = answered(authenticator, challenged(make_challenge("r", "n1", stale=True)))
+    assert (fields(again)["nonce"], fields(again)["nc"]) == ("n1", "00000002")
+
+
 def test_a_server_that_always_says_stale_is_given_up_in_the_end() -> None:
     authenticator = Authenticator(CREDENTIALS)
     for attempt in range(MAX_ANSWERS):

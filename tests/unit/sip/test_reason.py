@@ -60,6 +60,7 @@ def test_several_values_on_one_line_and_on_several() -> None:
     [
         "",
         ";cause=16",
+        ";SIP;cause=486",
         "Q.850;cause=",
         "Q.850;cause",
         "Q.850;cause=busy",

@@ -118,6 +118,11 @@ def test_the_first_direction_counts() -> None:
     assert description.direction_of(description.media[0]) == "inactive"
 
 
+def test_a_direction_of_the_session_is_of_each_media_without_its_own() -> None:
+    description = described(*HEAD, "a=inactive", "m=audio 1 RTP/AVP 0", "m=audio 2 RTP/AVP 0", "a=recvonly")
+    assert [description.direction_of(media) for media in description.media] == ["inactive", "recvonly"]
+
+
 def test_no_connection_at_all_is_seen() -> None:
     description = described(*HEAD, "m=audio 4000 RTP/AVP 0")
     assert description.connection_of(description.media[0]) is None
