@@ -11,7 +11,6 @@ import math
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import count
 from typing import Final, Protocol, TypeAlias, runtime_checkable
 
 from onhook.effects import Destination, Effect, Transmit
@@ -77,7 +76,8 @@ class VirtualNetwork:
         self._in_flight: list[tuple[float, int, bytes, Destination, Destination]] = []
         """A heap: when it is due, number, data, source, to."""
         self._next_arrival: tuple[float, asyncio.TimerHandle] | None = None
-        self._numbers = count()
+        self._carried = 0
+        """Messages so far: each one's number."""
         self._receive: ReceiveHandler = _ignore
         self._failed: FailureHandler = _ignore
         self._started = False
@@ -155,7 +155,8 @@ class VirtualNetwork:
             if len(self._in_flight) >= MAX_IN_FLIGHT:
                 self.lost += 1
             else:  # numbered: what is due at one time arrives in the order of sending
-                heapq.heappush(self._in_flight, (due, next(self._numbers), data, source, to))
+                heapq.heappush(self._in_flight, (due, self._carried, data, source, to))
+                self._carried += 1
         self._plan()
 
     def _plan(self) -> None:
@@ -172,8 +173,9 @@ class VirtualNetwork:
     def _arrivals(self, due: float) -> None:
         self._next_arrival = None
         now = max(due, asyncio.get_running_loop().time())
+        end = self._carried  # answers to these wait for the next turn, so that the loop stays in charge
         try:
-            while self._in_flight and self._in_flight[0][0] <= now:
+            while self._in_flight and self._in_flight[0][0] <= now and self._in_flight[0][1] < end:
                 _, _, data, source, to = heapq.heappop(self._in_flight)
                 self._arrive(data, source, to)
         finally:  # a handler that fails takes only its own message with it

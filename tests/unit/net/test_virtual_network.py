@@ -269,6 +269,28 @@ def test_a_handler_that_fails_takes_only_its_own_message_with_it() -> None:
     play(scenario())
 
 
+def test_two_who_answer_each_other_for_ever_do_not_hold_up_the_loop() -> None:
+    async def scenario() -> None:
+        network, _ = await started()
+        phone = Destination("udp", "phone", 5060)
+        heard: list[bytes] = []
+
+        class Echo(Phone):
+            def receive(self, data: bytes, source: Destination, now: float) -> list[Effect]:
+                heard.append(data)
+                return [Transmit(data, CARRIER if source == phone else phone)]
+
+        network.add(CARRIER, Echo(0))
+        network.add(phone, Echo(0))
+        network.send(b"ping", CARRIER)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        await network.close()
+        assert 1 < len(heard) <= 20
+
+    play(scenario())
+
+
 def test_duplication_repeats_datagrams() -> None:
     async def scenario() -> None:
         network, _ = await started(faults=Faults(duplication=1.0))
