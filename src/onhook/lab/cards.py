@@ -362,8 +362,8 @@ none to carry it.
 
 ## Cards
 
-The last column is the ending of a call that the application leaves alone. Where nothing else ends the call, the
-application does, and the ending is `hung-up-by-app`.
+The last column is the ending of a call that the application leaves alone. Where nothing else ends the call,
+the application does, and the ending is `hung-up-by-app`.
 
 | digits | card | the carrier | shows | ending |
 |---|---|---|---|---|
