@@ -38,7 +38,8 @@ generate: setup ## rewrite what is generated from spec/ and from the code's own 
 lock: ## write the lock files anew (names, versions, hashes; no addresses)
 	bash tools/lock.sh
 
-bench: setup
+bench: setup ## calls a second a core, beside a peer in the same run
+	bash tools/setup.sh bench
 	$(BIN)/python bench/calls.py
 
 clean:
