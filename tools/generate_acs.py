@@ -25,14 +25,16 @@ NAMED_BY_HAND = {
     ("MediaStreamingOptions", "transportType"): "StreamingTransportType",
     ("TranscriptionOptions", "transportType"): "StreamingTransportType",
     ("WebSocketMediaStreamingOptions", "contentType"): "MediaStreamingContentType",
-    ("MediaStreamingUpdate", "contentType"): "MediaStreamingContentType",
     ("MediaStreamingSubscription", "subscribedContentTypes"): "MediaStreamingContentType",
     ("TranscriptionSubscription", "subscribedResultTypes"): "TranscriptionResultType",
     ("DtmfOptions", "stopTones"): "Tone",
     ("DtmfResult", "tones"): "Tone",
     ("SendDtmfTonesRequest", "tones"): "Tone",
 }
-"""Properties that take an enumeration without saying its values: the rebuilt specification lost the link."""
+"""Properties that take an enumeration without saying its values: the rebuilt specification lost the link.
+
+MediaStreamingUpdate.contentType is left as text: the real service writes `Audio` there (observed).
+"""
 
 NOT_EVENTS_BY_SAMPLE = ("IncomingCall",)
 """Event Grid delivers it; no callback sample exists."""

@@ -220,7 +220,7 @@ class MediaStreamingSubscription(Model, frozen=True, kw_only=True):
 class MediaStreamingUpdate(Model, frozen=True, kw_only=True):
     """MediaStreamingUpdate of the specification."""
 
-    content_type: MediaStreamingContentType | None = None
+    content_type: str | None = None
     media_streaming_status: MediaStreamingStatus | None = None
     media_streaming_status_details: MediaStreamingStatusDetails | None = None
 
