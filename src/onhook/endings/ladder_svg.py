@@ -13,8 +13,10 @@ LANE_PX = 260
 MARGIN_PX = 120
 ROW_PX = 30
 HEAD_PX = 48
-LABEL_CHARACTERS = 36
-"""Text of an arrow that spans one lane; the whole label is in the row's tooltip."""
+CHARACTER_PX = 7.3
+"""The widest that a character of the font below is drawn. Labels are cut to their room; the whole label is
+in the row's tooltip.
+"""
 
 TEXT, LINE, SENT, RECEIVED, LOST = "#757575", "#9a9a9a", "#2f7fd1", "#2a8a57", "#d0453a"
 
@@ -46,7 +48,7 @@ def draw_svg(timeline: Timeline) -> str:
         if layout.skipped and index == layout.skipped_after:
             parts.append(f'<text class="number" x="12" y="{y + 4}">… {layout.skipped} more facts</text>')
             y += ROW_PX
-        parts.append(_group(rung, y))
+        parts.append(_group(rung, y, width))
         y += ROW_PX
     return "\n".join([*parts, "</svg>"]) + "\n"
 
@@ -64,15 +66,15 @@ def _columns(layout: Layout, height: int) -> list[str]:
     return parts
 
 
-def _group(rung: Rung, y: int) -> str:
+def _group(rung: Rung, y: int, width: int) -> str:
     number = f'<text class="number" x="12" y="{y + 4}">#{rung.number} +{rung.seconds:.3f} s</text>'
-    drawn = _note(rung, y) if rung.start == rung.end else _arrow(rung, y)
+    drawn = _note(rung, y, width) if rung.start == rung.end else _arrow(rung, y)
     return f'<g id="fact-{rung.number}"><title>{_text(rung.label)}</title>{number}{drawn}</g>'
 
 
-def _note(rung: Rung, y: int) -> str:
+def _note(rung: Rung, y: int, width: int) -> str:
     x = _middle(rung.start)
-    label = _text(printable(rung.label, 2 * LABEL_CHARACTERS))
+    label = _cut(rung.label, width - x - 20)
     return (
         f'<circle class="note" cx="{x}" cy="{y}" r="4"/>'
         f'<text class="number" x="{x + 10}" y="{y + 4}">{label}</text>'
@@ -82,18 +84,21 @@ def _note(rung: Rung, y: int) -> str:
 def _arrow(rung: Rung, y: int) -> str:
     start, end = _middle(rung.start), _middle(rung.end)
     kind = "lost" if rung.lost else "sent" if rung.start == 1 else "received"
-    lanes = abs(rung.end - rung.start)
     back = -8 if end > start else 8
     head = (
         f'<path class="{kind}" d="M{end - 5} {y - 5}l10 10m0 -10l-10 10"/>'
         if rung.lost
         else f'<path class="{kind}" d="M{end} {y}l{back} -4v8z"/>'
     )
-    label = _text(printable(rung.label, LABEL_CHARACTERS * lanes))
+    label = _cut(rung.label, abs(end - start) - 20)
     return (
         f'<line class="{kind}" x1="{start}" y1="{y}" x2="{end}" y2="{y}"/>{head}'
         f'<text class="label" x="{(start + end) // 2}" y="{y - 5}">{label}</text>'
     )
+
+
+def _cut(label: str, room_px: int) -> str:
+    return _text(printable(label, int(room_px / CHARACTER_PX)))
 
 
 def _text(text: str) -> str:

@@ -32,7 +32,7 @@ MAX_LABEL_CHARACTERS = 120
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
-    """`leg` is the far end's leg; `party` names the far end for people: application, trunk, or nobody ("")."""
+    """`leg` is the far end's leg; `party` names the far end for people: an application, a trunk, or ""."""
 
     number: int
     at: float

@@ -1,7 +1,8 @@
 """One pass over a timeline: which facts bear on how the call ended, by number. Nothing is decided here.
 
-The pass knows one thing only: when the call was over. A call is over at the first of: a final refusal, a
-BYE, a transport failure or a timer without any response, a routing refusal, a restart, a fault of ours.
+The pass knows one thing only: when the call was over. A call is over at the first of: a final refusal,
+the caller's CANCEL, a BYE, a transport failure or a timer without any response, a routing refusal, a
+restart, a fault of ours.
 What is seen after it (late responses, timers of transactions, deliveries, a second hang-up) is kept for
 remarks and never for the decision, so that a verdict stays the same when it is judged again later. A new
 INVITE after a refused or unanswered one (the next trunk, or credentials) opens the call again.
@@ -34,7 +35,7 @@ from onhook.facts import (
 Stop: TypeAlias = Literal["", "hang-up", "setup", "duration"]
 """Why our side ended the call: the application asked, or one of the call's own timers ran out."""
 
-EndedBy: TypeAlias = Literal["", "final", "bye", "timer", "transport", "route", "restart", "fault"]
+EndedBy: TypeAlias = Literal["", "final", "cancel", "bye", "timer", "transport", "route", "restart", "fault"]
 
 RETRIED: frozenset[EndedBy] = frozenset({"final", "timer", "transport"})
 """Ends that a new INVITE undoes: the next trunk is tried, or credentials are added."""
@@ -166,7 +167,10 @@ def _response(reading: Reading, fact: SipSeen, number: int, message: bytes, stat
 def _late_response(reading: Reading, attempt: Attempt, number: int, message: bytes, status: int) -> None:
     if attempt.answer and 200 <= status < 300:
         _another_answer(attempt, number, message)
-    elif not (attempt.final and attempt.final.status == status):  # a repeated final is no news
+        return
+    repeated = attempt.final is not None and attempt.final.status == status
+    confirming = reading.ended_by == "cancel" and status == 487
+    if not repeated and not confirming:
         reading.late.append(number)
 
 
@@ -221,8 +225,11 @@ def _cancel(reading: Reading, fact: SipSeen, number: int, message: bytes) -> Non
     attempt = reading.by_leg.get(fact.leg)
     if attempt is None or attempt.cancel is not None or (fact.direction == "received") is not attempt.inbound:
         return
-    if not _over(reading, attempt):
-        attempt.cancel = Signal(number, 0, message, reasons_of(message))
+    if _over(reading, attempt) or attempt.ack:  # after the ACK it has no effect (RFC 3261 section 9.2)
+        return
+    attempt.cancel = Signal(number, 0, message, reasons_of(message))
+    if attempt.inbound:
+        reading.end(number, "cancel")
 
 
 def _bye(reading: Reading, fact: SipSeen, number: int, message: bytes) -> None:

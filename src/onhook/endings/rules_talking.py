@@ -159,8 +159,7 @@ def caller_gave_up(reading: Reading) -> Finding | None:
     attempt = reading.attempt
     if attempt is None or not attempt.inbound or attempt.answer or attempt.cancel is None:
         return None
-    proofs = [*say.path(reading, attempt), say.cancelled(reading, attempt), say.final(reading, attempt)]
-    return Finding(ordered(proofs), attempt.final or attempt.cancel)
+    return Finding(ordered([*say.path(reading, attempt), say.cancelled(reading, attempt)]), attempt.cancel)
 
 
 def inbound_busy(reading: Reading) -> Finding | None:

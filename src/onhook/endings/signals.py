@@ -7,6 +7,7 @@ raises, whatever the bytes.
 
 from typing import NamedTuple
 
+from onhook.sip.headers import split_list
 from onhook.sip.messages import Malformed, parse
 from onhook.sip.reason import parse_reasons
 
@@ -107,7 +108,9 @@ def reasons_of(message: bytes) -> Reasons:
     q850_cause: int | None = None
     sip_cause: int | None = None
     q850_text = sip_text = ""
-    for reason in parse_reasons(lines):
+    # parse_reasons wants a protocol in every value; a value of separators only has none.
+    values = [value for line in lines for value in split_list(line) if split_list(value, ";")]
+    for reason in parse_reasons(values):
         protocol = reason.protocol.upper()
         if protocol == "Q.850" and q850_cause is None and reason.cause is not None:
             q850_cause, q850_text = reason.cause, printable(reason.text)
