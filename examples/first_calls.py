@@ -54,7 +54,7 @@ PLANS = [
     Plan("+14255550503", "meets a trunk without a free line", "trunk-unavailable"),
     Plan("+14255550302", "is redirected elsewhere", "redirected"),
     Plan("+14255550205", "answers with unusable media", "answer-unusable"),
-    Plan("+14255550998", "answers with garbage", "malformed-answer"),
+    Plan("+14255550997", "answers with a broken message", "malformed-answer"),
     Plan("+14255550000", "meets silence", "trunk-silent"),
     Plan("0014255550200", "is no E.164 number", "number-invalid"),
 ]

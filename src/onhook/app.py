@@ -21,7 +21,8 @@ from onhook.media.rtp_media import RtpMedia
 from onhook.net.network import Network
 from onhook.server.app import make_app
 from onhook.server.certificates import CertificatePaths, client_context, env_lines, prepare
-from onhook.server.serving import HttpServer, TlsFiles, serve as serve_http
+from onhook.server.serving import HttpServer, TlsFiles
+from onhook.server.serving import serve as serve_http
 from onhook.store.journal import Journal
 from onhook.store.sqlite import SqliteStore
 from onhook.switch import Sources, Switch
@@ -133,9 +134,21 @@ async def serve(config: Config, *, ready: Callable[[Running], Awaitable[None]]) 
         await asyncio.get_running_loop().create_future()
 
 
+def first_calls(config: Config, *, json: bool) -> int:
+    """Start a server for the first calls only; 0 if every ending is the expected one."""
+
+    async def place() -> int:
+        async with running(config) as server:
+            return await place_first_calls(server, json=json)
+
+    return asyncio.run(place())
+
+
 async def place_first_calls(server: Running, *, json: bool = False) -> int:
     """Run examples/first_calls.py, a program of the official SDK, against `server`; its exit status."""
-    script = next((folder / "first_calls.py" for folder in EXAMPLES if (folder / "first_calls.py").exists()), None)
+    script = next(
+        (folder / "first_calls.py" for folder in EXAMPLES if (folder / "first_calls.py").exists()), None
+    )
     if script is None:
         raise FileNotFoundError("examples/first_calls.py is not part of this installation")
     arguments = ["--json"] if json else []

@@ -107,7 +107,7 @@ def first_calls(config_file: str | None, *, json: bool) -> int:
     from onhook import app  # noqa: PLC0415  # as in run
 
     try:
-        return app.first_calls(config, json)
+        return app.first_calls(config, json=json)
     except OSError as error:
         raise CommandError(f"cannot start: {error.strerror or error}.", Exit.UNAVAILABLE) from error
 

@@ -17,8 +17,10 @@ from onhook.sip.messages import Request, Response, respond
 from onhook.sip.non_invite_server import NonInviteServer
 from onhook.sip.reply import mark_source, reply_to
 from onhook.sip.transaction import TimedOut
+from onhook.sip.validity import check_request
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, UPDATE, OPTIONS"
+ALLOWED = ("INVITE", "ACK", "CANCEL", "BYE", "UPDATE", "OPTIONS")
+ALLOW = ", ".join(ALLOWED)
 MAX_TRANSACTIONS = 32
 """Requests of the far end that are open at one time within one session; more get 503."""
 
@@ -101,12 +103,15 @@ class Inside:
             return respond(request, 481)  # a CANCEL finds its INVITE answered already
         if not dialog.in_order(request):
             return respond(request, 500, "CSeq Out Of Order")
+        refusal = check_request(request, known_methods=ALLOWED)
+        if refusal is not None and (refused := refusal.response(request, "")) is not None:
+            return refused
         if request.method == "INVITE" and self._answers:
             return respond(request, 491)
         if request.method in {"INVITE", "UPDATE"}:
             return self._renegotiate(request, dialog)
-        response = respond(request, 200 if request.method in {"BYE", "OPTIONS"} else 405)
-        if request.method != "BYE":
+        response = respond(request, 200)
+        if request.method == "OPTIONS":
             response.headers.add("allow", ALLOW)
         return response
 

@@ -8,7 +8,7 @@ from onhook.sip.transaction import RELIABLE
 def mark_source(request: Request, source: Destination) -> None:
     """Write `received` and, if asked for, `rport` into the topmost Via."""
     via, lines = request.via, request.headers.all("via")
-    if via is None or not lines:
+    if via is None:
         return
     first, comma, rest = lines[0].partition(",")
     parts = first.split(";")
@@ -18,7 +18,9 @@ def mark_source(request: Request, source: Destination) -> None:
     if wants_rport or via.host != source.host:
         parts = [part for part in parts if not part.strip().lower().startswith("received=")]
         parts.append(f"received={source.host}")
-    lines[0] = ";".join(parts) + comma + rest
+    request.headers.set("via", ";".join(parts) + comma + rest)
+    for line in lines[1:]:
+        request.headers.add("via", line)
 
 
 def reply_to(request: Request, source: Destination) -> Destination:

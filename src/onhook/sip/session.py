@@ -22,6 +22,7 @@ from onhook.sip.messages import Headers, Request, Response
 from onhook.sip.non_invite_client import NonInviteClient
 from onhook.sip.timers import GIVE_UP
 from onhook.sip.transaction import Failure, Provisional, Success, TimedOut, Undeliverable
+from onhook.sip.validity import check_response
 
 MAX_FORKS = 16
 """Answers of different far ends to one INVITE that are still acknowledged and released."""
@@ -205,6 +206,8 @@ class OutboundSession(Machine[State]):
         return [*made, self._invite] if self._invite else made
 
     def _receive_response(self, response: Response) -> Outputs:
+        if check_response(response) is not None:
+            return []
         method = response.cseq.method if response.cseq else ""
         if method == "INVITE":
             if self._invite and response.branch == self._invite.request.branch:
@@ -251,7 +254,7 @@ class OutboundSession(Machine[State]):
         return self.handle(ByeAnswered()) if self.accepts(ByeAnswered) else []
 
     def _challenged(self, failure: Failure) -> Failure | Challenged:
-        """A 401 or 407 with the headers that answer it, if our credentials can and were not refused before."""
+        """A 401 or 407 with the headers that answer it, if our credentials can and were not refused yet."""
         response, authenticator = failure.response, self._authenticator
         if response.status not in {401, 407} or authenticator is None:
             return failure

@@ -27,7 +27,7 @@ from onhook.calls.routing import Chosen, choose_trunk
 from onhook.effects import CloseMedia, Destination, Effect, Publish, Record, StartMedia, Transmit
 from onhook.facts import ApiRequested, Fact, MediaMeasured, Timeline
 from onhook.sip.messages import Malformed, Request, parse
-from onhook.sip.stray import answer_stray
+from onhook.sip.stray import answer_malformed, answer_stray
 from onhook.store.batch import KeptReply
 from onhook.store.journal import Journal
 from onhook.switch.asking import Sources, new_record, one_phone, properties
@@ -210,6 +210,9 @@ class Switch:
                 self._network.send(answer.data, answer.to)
 
     def _receive_unreadable(self, message: Malformed, data: bytes, source: Destination) -> None:
+        answer = answer_malformed(message, source, self._sources.seed())
+        if answer is not None:
+            self._network.send(answer.data, answer.to)
         known = self._by_sip_id.get(message.call_id)
         suspects = [known] if known else [call for call in self.calls.values() if _waits_for(call, source)]
         for call in suspects[:MAX_SUSPECTS]:

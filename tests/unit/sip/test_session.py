@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import pytest
-from playbook import Playbook, describe
 
 from onhook.effects import Destination, Transmit
 from onhook.machine import Outputs
@@ -11,6 +10,7 @@ from onhook.sip.digest import Credentials
 from onhook.sip.digest_server import make_challenge
 from onhook.sip.messages import Headers, Request, Response, parse, respond
 from onhook.sip.session import OutboundSession, State
+from playbook import Playbook, describe
 
 PEER = Destination("udp", "192.0.2.2", 5060)
 OFFER = b"v=0\r\n"
@@ -83,7 +83,9 @@ class Scene:
             )
             if contact := changes.get("contact"):
                 headers.add("contact", contact)
-            request = Request(method, "sip:us", headers, changes.get("body", "").encode())
+            if body := changes.get("body"):
+                headers.add("content-type", "application/sdp")
+            request = Request(method, "sip:us", headers, (body or "").encode())
             return self.keep(self.session.receive(parsed(request), PEER, self.now))
 
         return receive
@@ -317,7 +319,9 @@ def test_the_far_end_hangs_up() -> None:
     bye = scene.asked("BYE")
     assert Playbook() >> bye << "200 BYE" << "HungUp" >> bye << "200 BYE"
     assert scene.session.state is State.ENDED
-    assert scene.sent[-1][1] == PEER  # rport: where the request came from
+    answer, to = scene.sent[-1]
+    assert to == PEER  # rport: where the request came from
+    assert answer.headers.get("via").endswith(";rport=5060;received=192.0.2.2")
 
 
 def test_byes_that_cross_end_the_session_once() -> None:
@@ -353,7 +357,7 @@ def test_a_bye_refused_with_481_ends_the_session() -> None:
 )
 def test_other_requests_get_their_answer(method: str, changes: dict[str, str], expected: str) -> None:
     scene = Scene().connected()
-    assert Playbook() >> scene.asked(method, **changes) << expected
+    assert Playbook() >> scene.asked(method, 1, "", **changes) << expected
     assert scene.session.state is State.CONFIRMED
 
 

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playbook import Playbook
 
 from onhook.effects import Destination, Transmit
 from onhook.machine import Outputs, UnexpectedInput
@@ -13,6 +12,7 @@ from onhook.sip.invite_server import InviteServer
 from onhook.sip.messages import Headers, Request, Response, parse, respond
 from onhook.sip.non_invite_client import NonInviteClient
 from onhook.sip.non_invite_server import NonInviteServer
+from playbook import Playbook
 
 UDP, TCP = Destination("udp", "192.0.2.2", 5060), Destination("tcp", "192.0.2.2", 5060)
 
@@ -49,7 +49,7 @@ class Timed:
         self.made, self.now = made, 0.0
 
     def receives(self, message: Request | Response) -> Callable[[], Outputs]:
-        return lambda: self.made.receive(message, self.now)
+        return lambda: list(self.made.receive(message, self.now))
 
     def sends(self, response: Response) -> Callable[[], Outputs]:
         return lambda: self.made.respond(response, self.now)
@@ -57,7 +57,7 @@ class Timed:
     def at(self, now: float) -> Callable[[], Outputs]:
         def run() -> Outputs:
             self.now = now
-            return self.made.handle_timeout(now)
+            return list(self.made.handle_timeout(now))
 
         return run
 
