@@ -151,7 +151,8 @@ def show(results: list[Seen]) -> None:
         mark = "✓" if seen.as_expected else "✗"
         codes = f"{result.get('code', '-')}/{result.get('subcode', '-')}"
         print(f"\n{mark} {seen.plan.number:<14} {seen.plan.doing}")
-        print(f"    {codes:<12} {result.get('ending', seen.error or 'no ending')}  ·  {result.get('category', '')}")
+        ending, category = result.get("ending", seen.error or "no ending"), result.get("category", "")
+        print(f"    {codes:<12} {ending}  ·  {category}")
         print(f"    {result.get('message', '')}")
         print(f"    the app got  {' → '.join(short_type(event) for event in seen.events)}")
         for line in result.get("evidence", []):

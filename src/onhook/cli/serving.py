@@ -21,10 +21,10 @@ def run(config_file: str | None, *, first_calls: bool) -> int:
     config = read_config(config_file, warn=True)
     from onhook import app  # noqa: PLC0415  # all of the server: only this verb needs it
 
-    async def ready() -> None:
+    async def ready(server: app.Running) -> None:
         say("\n".join(greeting(config)))
         if first_calls:
-            await app.place_first_calls(config)
+            await app.place_first_calls(server)
             say(NEXT)
 
     _start(lambda: app.serve(config, ready=ready))
