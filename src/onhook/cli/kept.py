@@ -2,7 +2,7 @@
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ MAX_SEARCHED = 10_000
 
 
 @contextlib.contextmanager
-def opened(config: str | None) -> Iterator[SqliteStore]:
+def opened(config: str | None) -> Generator[SqliteStore]:
     """The store for reading; CommandError if there is none, or it cannot be read."""
     path = Path(read_config(config).store.path)
     if not path.exists():

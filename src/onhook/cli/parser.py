@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable
+from typing import Protocol
 
 from onhook import __version__
 from onhook.cli.outcome import MEANINGS
@@ -85,9 +86,19 @@ def build_parser() -> argparse.ArgumentParser:
 Run = Callable[[argparse.Namespace], int]
 
 
-def _verb(
-    verbs: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, run: Run, summary: str
-) -> argparse.ArgumentParser:
+class _Verbs(Protocol):
+    """What add_subparsers gives; argparse has no public name for it."""
+
+    def add_parser(self, name: str, *, help: str, description: str) -> argparse.ArgumentParser: ...  # noqa: A002  # argparse's own word
+
+
+class _Options(Protocol):
+    """A parser, or a group of options that exclude each other."""
+
+    def add_argument(self, option: str, /, *, action: str, help: str) -> argparse.Action: ...  # noqa: A002  # as above
+
+
+def _verb(verbs: _Verbs, name: str, run: Run, summary: str) -> argparse.ArgumentParser:
     parser = verbs.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
     parser.set_defaults(run=run)
     return parser
@@ -97,7 +108,7 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="FILE", help=CONFIG_HELP)
 
 
-def _add_json(parser: "argparse.ArgumentParser | argparse._MutuallyExclusiveGroup") -> None:
+def _add_json(parser: _Options) -> None:
     parser.add_argument("--json", action="store_true", help="as JSON, for programs")
 
 

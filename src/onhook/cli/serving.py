@@ -1,14 +1,13 @@
 """Verbs that start something: `onhook run`, `onhook first-calls`, `onhook env`."""
 
 import asyncio
-import contextlib
 import shlex
 import signal
 import sys
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from onhook.cli.configuring import read_config
 from onhook.cli.outcome import CommandError, Exit
@@ -22,14 +21,32 @@ def run(config_file: str | None, *, first_calls: bool) -> int:
     from onhook import app  # noqa: PLC0415  # all of the server: only this verb needs it
 
     async def ready(server: app.Running) -> None:
-        say("\n".join(greeting(config)))
+        say("\n".join(greeting(config, server.url)))
         if first_calls:
+            say("")
             await app.place_first_calls(server)
             say(NEXT)
 
-    _start(lambda: app.serve(config, ready=ready))
+    _start(app.serve(config, ready=ready))
     return Exit.DONE
 
+
+def first_calls(config_file: str | None, *, json: bool) -> int:
+    """Exit.DONE only if every ending is the expected one."""
+    config = read_config(config_file, warn=not json)
+    from onhook import app  # noqa: PLC0415  # as in run
+
+    async def placed() -> int:
+        async with app.running(config) as server:
+            return await app.place_first_calls(server, json=json)
+
+    status = _start(placed())
+    if status is None:
+        return Exit.INTERRUPTED
+    return Exit.NO if status else Exit.DONE
+
+
+T = TypeVar("T")
 
 NEXT = """
 Still serving; Ctrl-C stops. Now try, in another terminal:
@@ -40,17 +57,15 @@ Still serving; Ctrl-C stops. Now try, in another terminal:
   eval "$(onhook env)"          let your own program talk to this server"""
 
 
-def greeting(config: Config) -> list[str]:
+def greeting(config: Config, url: str) -> list[str]:
     """What a person should know when the server takes calls."""
-    scheme = "https" if config.server.https else "http"
-    lines = [f"Onhook takes calls at {scheme}://{_reached(config.server.host)}:{config.server.port}"]
     trunks = ", ".join(
         f"{trunk.name} ({trunk.destination.peer})" for trunk in config.directory.trunks.values()
     )
-    lines.append(f"  trunks     {trunks or 'none'}")
+    lines = [f"Onhook takes calls at {url}", f"  trunks     {trunks or 'none'}"]
     if config.carrier.enabled:
-        lines.append("  carrier    built in; dial +1425555… and choose the ending by the last three digits")
-    lines.append(f"  endings    {scheme}://{_reached(config.server.host)}:{config.server.port}/onhook/calls")
+        lines.append("  carrier    built in: the last three digits of a number choose how its call ends")
+    lines.append(f"  endings    {url}/onhook/calls")
     return lines
 
 
@@ -61,20 +76,22 @@ def _reached(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _start(serve: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run the server in a loop of its own; both signals end it in order."""
+def _start(work: Coroutine[Any, Any, T]) -> T | None:
+    """Run `work` in a loop of its own; a signal ends it in order, and then there is no result."""
 
-    async def until_stopped() -> None:
-        task = asyncio.ensure_future(serve())
+    async def until_stopped() -> T | None:
+        task = asyncio.ensure_future(work)
         loop = asyncio.get_running_loop()
         for name in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(name, task.cancel)
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        try:
+            return await task
+        except asyncio.CancelledError:
+            return None
 
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(until_stopped())
+            return runner.run(until_stopped())
     except OSError as error:
         raise CommandError(
             f"cannot start: {error.strerror or error}. If a port is taken, another Onhook may be running: "
@@ -99,17 +116,6 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     except ImportError:
         return None
     return uvloop.new_event_loop
-
-
-def first_calls(config_file: str | None, *, json: bool) -> int:
-    """Exit.DONE only if every ending is the expected one."""
-    config = read_config(config_file, warn=not json)
-    from onhook import app  # noqa: PLC0415  # as in run
-
-    try:
-        return app.first_calls(config, json=json)
-    except OSError as error:
-        raise CommandError(f"cannot start: {error.strerror or error}.", Exit.UNAVAILABLE) from error
 
 
 def env(config_file: str | None, resource: str | None, *, json: bool) -> int:

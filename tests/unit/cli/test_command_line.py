@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import shlex
@@ -9,9 +10,10 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -188,31 +190,35 @@ def test_env_of_a_resource_that_is_not_there(capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().err == "no resource is named shop; there is dev.\n"
 
 
-def app_that(
-    monkeypatch: pytest.MonkeyPatch, serve: Callable[[Config, Callable[[], Awaitable[None]]], Awaitable[None]]
-) -> list[str]:
+Ready = Callable[[Any], Awaitable[None]]
+
+
+def app_that(monkeypatch: pytest.MonkeyPatch, serve: Callable[[Config, Ready], Awaitable[None]]) -> list[str]:
     """Stand in for onhook.app: only what the shell asks of it."""
     placed: list[str] = []
     app = ModuleType("onhook.app")
 
-    async def serving(config: Config, *, ready: Callable[[], Awaitable[None]]) -> None:
+    async def serving(config: Config, *, ready: Ready) -> None:
         await serve(config, ready)
 
-    async def place_first_calls(config: Config) -> None:
-        placed.append(config.server.host)
+    @contextlib.asynccontextmanager
+    async def running(config: Config) -> AsyncIterator[SimpleNamespace]:
+        yield SimpleNamespace(url=f"https://localhost:{config.server.port}")
 
-    def first_calls(_config: Config, json: bool) -> int:  # noqa: FBT001  # as app.py has it
-        placed.append(f"json={json}")
+    async def place_first_calls(server: SimpleNamespace, *, json: bool = False) -> int:
+        placed.append(f"{server.url} json={json}")
         return 1 if json else 0
 
-    app.__dict__.update(serve=serving, place_first_calls=place_first_calls, first_calls=first_calls)
+    app.__dict__.update(
+        serve=serving, running=running, place_first_calls=place_first_calls, Running=SimpleNamespace
+    )
     monkeypatch.setitem(sys.modules, "onhook.app", app)
     monkeypatch.setattr(onhook, "app", app, raising=False)
     return placed
 
 
-async def serve_until_cancelled(_config: Config, ready: Callable[[], Awaitable[None]]) -> None:
-    await ready()
+async def serve_until_cancelled(_config: Config, ready: Ready) -> None:
+    await ready(SimpleNamespace(url="https://localhost:8443"))
     asyncio.get_running_loop().call_soon(os.kill, os.getpid(), signal.SIGTERM)
     await asyncio.Event().wait()
 
@@ -232,7 +238,7 @@ def test_run_places_the_first_calls_and_says_what_to_try_next(
 ) -> None:
     placed = app_that(monkeypatch, serve_until_cancelled)
     assert main(["run", "--first-calls"]) == Exit.DONE
-    assert placed == ["127.0.0.1"]
+    assert placed == ["https://localhost:8443 json=False"]
     assert "onhook why last" in capsys.readouterr().out
 
 
@@ -251,7 +257,7 @@ def test_a_taken_port_is_one_sentence(
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 
-        async def serve(_config: Config, _ready: Callable[[], Awaitable[None]]) -> None:
+        async def serve(_config: Config, _ready: Ready) -> None:
             await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", port)
 
         app_that(monkeypatch, serve)
@@ -263,7 +269,7 @@ def test_a_taken_port_is_one_sentence(
 
 
 def test_a_defect_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def serve(_config: Config, _ready: Callable[[], Awaitable[None]]) -> None:
+    async def serve(_config: Config, _ready: Ready) -> None:
         raise ZeroDivisionError
 
     app_that(monkeypatch, serve)
@@ -275,23 +281,37 @@ def test_first_calls_hands_its_status_on(monkeypatch: pytest.MonkeyPatch) -> Non
     placed = app_that(monkeypatch, serve_until_cancelled)
     assert main(["first-calls"]) == Exit.DONE
     assert main(["first-calls", "--json"]) == Exit.NO
-    assert placed == ["json=False", "json=True"]
+    assert placed == [f"https://localhost:8443 json={json}" for json in (False, True)]
+
+
+def test_the_greeting_names_trunks_and_where_to_look() -> None:
+    url = "https://localhost:8443"
+    assert greeting(load(None, {}), url) == [
+        f"Onhook takes calls at {url}",
+        "  trunks     carrier (127.0.0.1:5080)",
+        "  carrier    built in: the last three digits of a number choose how its call ends",
+        f"  endings    {url}/onhook/calls",
+    ]
+    bare = greeting(load(None, {"ONHOOK_CARRIER__ENABLED": "false"}), url)
+    assert bare[1:] == ["  trunks     none", f"  endings    {url}/onhook/calls"]
 
 
 @pytest.mark.parametrize(
-    ("env", "url"),
+    ("host", "reached"),
     [
-        ({}, "https://localhost:8443"),
-        ({"ONHOOK_SERVER__HTTPS": "false", "ONHOOK_SERVER__PORT": "80"}, "http://localhost:80"),
-        ({"ONHOOK_SERVER__HOST": "0.0.0.0"}, "https://localhost:8443"),
-        ({"ONHOOK_SERVER__HOST": "192.0.2.1"}, "https://192.0.2.1:8443"),
-        ({"ONHOOK_SERVER__HOST": "2001:db8::1"}, "https://[2001:db8::1]:8443"),
+        ("127.0.0.1", "localhost"),
+        ("0.0.0.0", "localhost"),
+        ("192.0.2.1", "192.0.2.1"),
+        ("fd00::1", "[fd00::1]"),
     ],
 )
-def test_the_greeting_names_an_address_that_works(env: dict[str, str], url: str) -> None:
-    lines = greeting(load(None, env))
-    assert lines[0] == f"Onhook takes calls at {url}"
-    assert f"{url}/onhook/calls" in lines[-1]
+def test_env_names_an_address_that_works(
+    host: str, reached: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ONHOOK_SERVER__HOST", host)
+    assert main(["env", "--json"]) == Exit.DONE
+    connection = json.loads(capsys.readouterr().out)["COMMUNICATION_SERVICES_CONNECTION_STRING"]
+    assert connection.startswith(f"endpoint=https://{reached}:8443/;")
 
 
 def test_ctrl_c_in_a_verb_is_status_130(monkeypatch: pytest.MonkeyPatch) -> None:
