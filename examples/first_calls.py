@@ -86,6 +86,8 @@ def short_type(event: dict[str, Any]) -> str:
 class Listener(ThreadingHTTPServer):
     """Takes the events that Onhook posts to our callback address."""
 
+    request_queue_size = 128  # many calls at once
+
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Receiver)
         self.events: dict[str, list[dict[str, Any]]] = defaultdict(list)

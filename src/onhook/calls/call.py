@@ -123,6 +123,7 @@ class Call(Machine[State]):
     # What goes in
 
     def place(self, routed: Chosen | NotRouted, asked: ApiRequested) -> list[Effect]:
+        self.now = asked.at
         return self._keep([Record(asked), *self.handle(Placed(routed))])
 
     def hang_up(self, asked: ApiRequested) -> list[Effect]:
