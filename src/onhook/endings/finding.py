@@ -71,7 +71,8 @@ def final(reading: Reading, attempt: Attempt) -> Proof | None:
         return None
     who = "we" if attempt.inbound else reading.party(attempt.leg)
     words = f"{signal.status} {signal.phrase}".strip()
-    return Proof(signal.fact, f"{who} refused with {words}{described(signal)}")
+    did = "confirmed our CANCEL" if signal.status == 487 and attempt.cancel else "refused"
+    return Proof(signal.fact, f"{who} {did} with {words}{described(signal)}")
 
 
 def path(reading: Reading, attempt: Attempt) -> list[Proof | None]:
