@@ -29,9 +29,9 @@ log = logging.getLogger(__name__)
 MAX_LATENESSES: Final = 3000
 """Ticks whose lateness is remembered: one minute."""
 SWITCH_INTERVAL_SECONDS: Final = 0.0002
-"""Python's, while the thread lives. A busy event loop lets go of Python's lock for microseconds at each system
-call; with the default of 5 ms the thread never gets it, and was seen to miss a second of ticks. With this it is
-2 ms late at 100 legs beside a loop that never rests, and the loop loses 5 %."""
+"""Python's, while the thread lives. A busy event loop lets go of Python's lock for microseconds at each
+system call; with the default of 5 ms the thread never gets it, and was seen to miss a second of ticks. With
+this it is 2 ms late at 100 legs beside a loop that never rests, and the loop loses 5 %."""
 MAX_DRAINED: Final = 1024
 """Packets thrown away at once at a resting port: more than its receive buffer holds."""
 _MARKER: Final = 0x80
