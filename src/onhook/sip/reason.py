@@ -74,8 +74,8 @@ def _first(headers: Headers, protocol: str) -> Reason | None:
 
 
 def _parse_reason(value: str) -> Reason | None:
-    protocol, *params = split_list(value, ";")
-    if value.startswith(";") or not _TOKEN.issuperset(protocol):
+    protocol, *params = split_list(value, ";") or [""]
+    if not protocol or value.startswith(";") or not _TOKEN.issuperset(protocol):
         return None
     cause: int | None = None
     text = ""

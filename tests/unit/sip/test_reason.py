@@ -188,3 +188,8 @@ def test_quoting_round_trips(value: str) -> None:
 )
 def test_unquoting(value: str, says: str) -> None:
     assert unquote(value) == says
+
+
+@pytest.mark.parametrize("line", [";;;", ";", ";cause=17", " ; ; ", ",;,"])
+def test_a_value_without_a_protocol_is_left_out(line: str) -> None:
+    assert parse_reasons([line, "Q.850;cause=17"]) == [Reason("Q.850", 17)]
