@@ -1,6 +1,7 @@
 """The RTP engine beyond the contract: what is on the wire, junk, the tick, the thread."""
 
 import asyncio
+import os
 import socket
 import struct
 import sys
@@ -19,8 +20,9 @@ from onhook.media.datagrams import make_datagrams
 from onhook.media.rtp_media import SWITCH_INTERVAL_SECONDS, RtpMedia
 from onhook.media.settings import MediaSettings
 
-pytestmark = pytest.mark.xdist_group("rtp-ports")
-SETTINGS = MediaSettings(first_port=35_000, last_port=35_099, quarantine_seconds=0.0)
+# Below the ports that systems give out by themselves, and apart from other test processes.
+FIRST = 10_060 + os.getpid() % 60 * 160
+SETTINGS = MediaSettings(first_port=FIRST, last_port=FIRST + 59, quarantine_seconds=0.0)
 RTP = bytes((0x80, 0, 0, 1, 0, 0, 0, 160, 1, 2, 3, 4)) + b"\xff" * 160
 PATIENCE_SECONDS = 5.0
 
@@ -233,10 +235,13 @@ async def test_localhost_needs_no_question() -> None:
 
 
 async def test_version_6() -> None:
-    async with engine(MediaSettings(host="::1", first_port=35_100, last_port=35_103)) as (media, far_end):
-        assert media.open("a") == ("::1", 35_100)
+    async with engine(MediaSettings(host="::1", first_port=FIRST + 60, last_port=FIRST + 63)) as (
+        media,
+        far_end,
+    ):
+        assert media.open("a") == ("::1", FIRST + 60)
         media.start(far_end.start("a"))
-        far_end.socket.sendto(RTP, ("::1", 35_100))
+        far_end.socket.sendto(RTP, ("::1", FIRST + 60))
         await far_end.packets(1)
         measured = media.close("a")
         assert (measured.received, measured.remote) == (1, f"[::1]:{far_end.port}")
