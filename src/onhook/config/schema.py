@@ -280,14 +280,14 @@ class TrunkSection:
     host: str = setting(kinds.HOSTNAME, REQUIRED, "Where the SBC is.")
     port: int = setting(kinds.PORT, _TRUNK["port"], "Its SIP port.")
     transport: str = setting(kinds.TRANSPORT, _TRUNK["transport"], "udp or tcp; tls comes later.")
-    username: str = setting(kinds.ANY_TEXT, _TRUNK["username"], "Name for digest authentication, if it asks.")
+    username: str = setting(kinds.USERNAME, _TRUNK["username"], "Name for digest authentication, if it asks.")
     password: str = setting(
-        kinds.ANY_TEXT, _TRUNK["password"], "Password for digest authentication.", secret=True
+        kinds.PASSWORD, _TRUNK["password"], "Password for digest authentication.", secret=True
     )
     max_calls: int = setting(
-        kinds.whole(1, 100_000, 1_000),
+        kinds.whole(0, 100_000, 1_000),
         _TRUNK["max_calls"],
-        "Calls at a time; more take the route's next trunk.",
+        "Calls at a time; more take the route's next trunk. 0 takes the trunk out of service.",
     )
     no_response_seconds: float = setting(
         kinds.seconds(0.5, 32, 10),

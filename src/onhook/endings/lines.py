@@ -116,7 +116,7 @@ def _(fact: RouteRefused) -> tuple[Way, str, str]:
 
 @_tell.register
 def _(fact: MediaMeasured) -> tuple[Way, str, str]:
-    return "note", "", f"RTP {fact.codec}: {fact.sent} packets sent, {fact.received} received"
+    return "note", "", f"{f'RTP {fact.codec}'.strip()}: {fact.sent} packets sent, {fact.received} received"
 
 
 @_tell.register

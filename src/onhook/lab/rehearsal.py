@@ -15,7 +15,7 @@ import msgspec
 from onhook.acs.errors import ApiError
 from onhook.acs.models import CommunicationIdentifierModel, CreateCallRequest, PhoneNumberIdentifierModel
 from onhook.acs.requests import Asked
-from onhook.calls.directory import Directory, Resource, Trunk, VoiceRoute
+from onhook.calls.directory import Directory, Resource
 from onhook.calls.outbox import OutboxEvent, Settlement
 from onhook.calls.record import CallRecord
 from onhook.facts import Timeline
@@ -30,6 +30,7 @@ from onhook.lab.scenario_steps import (
     Scenario,
     ServerCrash,
     ServerRestart,
+    ServerSet,
 )
 from onhook.lab.virtual_network import VirtualNetwork
 from onhook.lab.virtual_time import run
@@ -50,20 +51,12 @@ class Stage:
     """What is configured while a scenario plays."""
 
     directory: Directory
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
 
     @property
     def resource(self) -> Resource:
+        """The one that places the call."""
         return self.directory.resources[0]
-
-
-def default_stage(transport: str = "udp") -> Stage:
-    """One resource, one trunk, everything routed to it."""
-    trunk = Trunk("carrier", "192.0.2.2", 5060, transport)
-    resource = Resource("dev", "0d0e0f00-0000-4000-8000-000000000001", ("",), (CALLER,))
-    return Stage(
-        Directory((resource,), {"carrier": trunk}, (VoiceRoute("world", r"\+[0-9]+", ("carrier",)),))
-    )
 
 
 @dataclass(slots=True)
@@ -129,7 +122,8 @@ class World:
     async def open(self) -> None:
         await self.network.start()
         for trunk in self.stage.directory.trunks.values():
-            self.network.add(trunk.destination, self.far_end)
+            if trunk.host[0].isdigit():  # a trunk with a name is one that nobody can find
+                self.network.add(trunk.destination, self.far_end)
 
     def ask(self, operation: str) -> Asked:
         return Asked(api_version="2026-03-12", request_id=self._guid(), operation=operation)
@@ -160,20 +154,19 @@ class World:
         return f"{next(self._numbers):08x}" * 4
 
 
-def rehearse(scenario: Scenario, stage: Stage | None = None) -> Rehearsal:
+def rehearse(scenario: Scenario, stage: Stage) -> Rehearsal:
     """Play `scenario` from createCall until nothing more can come, hours if need be, in no time."""
-    if stage is None:
-        refused = any(isinstance(step, RefuseConnection) for step in scenario.steps)
-        stage = default_stage("tcp" if refused else "udp")
     return run(_play(scenario, stage))
 
 
 async def _play(scenario: Scenario, stage: Stage) -> Rehearsal:
-    far_end = FarEnd(lambda _: scenario)
+    trunks = list(stage.directory.trunks.values())
+    address = (trunks[0].host, trunks[0].port) if trunks else ("192.0.2.2", 5060)
+    far_end = FarEnd(lambda _: scenario, address=address)
     world = World(stage, far_end)
     await world.open()
     if any(isinstance(step, RefuseConnection) for step in scenario.steps):
-        for trunk in stage.directory.trunks.values():
+        for trunk in trunks:
             world.network.remove(trunk.destination, "refused: connection refused")
     placed = next((step for step in scenario.steps if isinstance(step, AppCall)), AppCall(CALLER, CALLEE))
     call_id = world.create_call(placed.source, placed.target)
@@ -194,6 +187,8 @@ async def _act(scenario: Scenario, world: World, call_id: str) -> None:
     for step in scenario.steps:
         if isinstance(step, CARRIER_STEPS):
             played += 1
+            continue
+        if isinstance(step, ServerSet | AppCall):
             continue
         await _carrier_played(world.far_end, played)
         match step:

@@ -35,6 +35,7 @@ from onhook.lab.scenario_steps import (
     SendRtp,
     ServerCrash,
     ServerRestart,
+    ServerSet,
     Silence,
     Step,
     Wait,
@@ -79,12 +80,14 @@ FORMS = (
     "carrier: bye",
     "app: wait 500 ms",
     "app: call from none to +14255550123",
+    "server: set trunk.carrier.max_calls = 1",
 )
 """One example of each form, for the message about an unknown step."""
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+")
 _WAIT = re.compile(r"(\d{1,7}(?:\.\d{1,3})?) ?(s|ms)")
 _CALL = re.compile(r"from (\S+) to (\S+)")
+_SET = re.compile(r"([a-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+) *= *(\S.*)")
 
 
 class ScenarioError(ValueError):
@@ -139,6 +142,8 @@ def write_step(step: Step) -> str:
             return f"carrier: bye{_piped(step.headers)}"
         case AppCall():
             return f"app: call from {step.source or 'none'} to {step.target}"
+        case ServerSet():
+            return f"server: set {step.setting} = {step.value}"
         case _:
             return WRITTEN[step]
 
@@ -264,6 +269,13 @@ def _parse_call(rest: str) -> AppCall:
     return AppCall(None if source == "none" else source, target)
 
 
+def _parse_set(rest: str) -> ServerSet:
+    matched = _SET.fullmatch(rest)
+    if matched is None:
+        raise _Wrong(f"{rest[:40]!r} is no setting", "Write set trunk.carrier.max_calls = 1.")
+    return ServerSet(*matched.groups())
+
+
 def _split_pipes(text: str) -> list[str]:
     """What stands before the first |, and each header after it; a | in quotes or <> is text."""
     before, pipe, after = text.partition("|")
@@ -290,6 +302,10 @@ class _Order:
         self._stage = "new"
 
     def check(self, step: Step) -> None:
+        if isinstance(step, ServerSet):
+            if self._stage != "new":
+                raise _Wrong("the call has begun", "Put server: set lines before all others.")
+            return
         if not isinstance(
             step, Respond | Challenge | Wait | Silence | Garbage | Garbled | RefuseConnection | Bye
         ):
@@ -328,6 +344,7 @@ _READERS: dict[tuple[str, str], Callable[[str], Step]] = {
     ("carrier", "bye"): _parse_bye,
     ("app", "wait"): lambda rest: AppWait(_parse_milliseconds(rest)),
     ("app", "call"): _parse_call,
+    ("server", "set"): _parse_set,
 }
 
 

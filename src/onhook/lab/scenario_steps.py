@@ -135,6 +135,14 @@ class ServerRestart:
     """The server starts again on what it had kept."""
 
 
+@dataclass(frozen=True, slots=True)
+class ServerSet:
+    """Before the call, a setting is other than by default: `setting` as in onhook.toml, `value` as TOML."""
+
+    setting: str
+    value: str
+
+
 CarrierStep: TypeAlias = (
     Respond
     | Challenge
@@ -149,7 +157,7 @@ CarrierStep: TypeAlias = (
     | SendRtp
 )
 AppStep: TypeAlias = AppCall | AppWait | AppHangUp | AppTerminate
-ServerStep: TypeAlias = ServerCrash | ServerRestart
+ServerStep: TypeAlias = ServerSet | ServerCrash | ServerRestart
 Step: TypeAlias = CarrierStep | AppStep | ServerStep
 
 CARRIER_STEPS = (
@@ -181,3 +189,7 @@ class Scenario:
     @cached_property
     def carrier(self) -> tuple[CarrierStep, ...]:
         return tuple(step for step in self.steps if isinstance(step, CARRIER_STEPS))
+
+    @property
+    def settings(self) -> tuple[ServerSet, ...]:
+        return tuple(step for step in self.steps if isinstance(step, ServerSet))

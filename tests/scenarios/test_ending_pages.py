@@ -1,0 +1,67 @@
+"""Every ending page is run: its scenario, through the whole switch, must give its verdict and its ladder."""
+
+import pytest
+
+from onhook.config.stage import stage_of
+from onhook.endings.explain import explain
+from onhook.endings.judge import judge
+from onhook.endings.ladder import draw
+from onhook.endings.pages import Page, pages
+from onhook.lab.rehearsal import Rehearsal, rehearse
+from onhook.lab.scenario import parse_scenario
+
+TERMINAL = {"CreateCallFailed", "CallDisconnected"}
+PLAYED = [page for page in pages().values() if page.scenario.strip()]
+
+
+def play(page: Page) -> Rehearsal:
+    scenario = parse_scenario(page.scenario)
+    return rehearse(scenario, stage_of(scenario))
+
+
+@pytest.mark.parametrize("page", PLAYED, ids=lambda page: page.id)
+def test_the_page_tells_the_truth(page: Page) -> None:
+    rehearsal = play(page)
+    verdict = rehearsal.record.verdict
+    assert verdict is not None
+    assert verdict.ending == page.id
+    assert verdict.evidence
+    assert draw(rehearsal.timeline).rstrip("\n") + "\n" == page.ladder
+
+
+@pytest.mark.parametrize("page", PLAYED, ids=lambda page: page.id)
+def test_the_application_is_told_once_and_what_the_verdict_says(page: Page) -> None:
+    rehearsal = play(page)
+    verdict = rehearsal.record.verdict
+    assert verdict is not None
+    types = [event["type"].removeprefix("Microsoft.Communication.") for event in rehearsal.events]
+    assert [name for name in types if name in TERMINAL] == types[-1:]
+    data = rehearsal.events[-1]["data"]
+    result = data["resultInformation"]
+    assert (result["code"], result["subCode"]) == (verdict.event_code, verdict.subcode)
+    assert result["message"] == verdict.message
+    assert ("sipDetails" in result) == (verdict.sip_status is not None)
+    assert ("q850Details" in result) == (verdict.q850_cause is not None)
+    assert types[-1] == ("CreateCallFailed" if rehearsal.record.connected_at is None else "CallDisconnected")
+
+
+@pytest.mark.parametrize("page", PLAYED, ids=lambda page: page.id)
+def test_judged_again_with_all_that_came_later_the_verdict_stands(page: Page) -> None:
+    rehearsal = play(page)
+    verdict, again = rehearsal.record.verdict, judge(rehearsal.timeline)
+    assert verdict is not None
+    assert (again.ending, again.code, again.subcode) == (verdict.ending, verdict.code, verdict.subcode)
+    assert again.evidence == verdict.evidence
+    explained = explain(again, rehearsal.timeline)
+    assert [line.fact for line in explained.evidence] == [proof.fact for proof in verdict.evidence]
+
+
+@pytest.mark.parametrize("page", PLAYED[:5], ids=lambda page: page.id)
+def test_the_same_scenario_gives_the_same_facts(page: Page) -> None:
+    assert play(page).timeline == play(page).timeline
+
+
+def test_most_pages_are_played_and_the_others_say_why_not() -> None:
+    silent = {page.id: page.front.provoked for page in pages().values() if page not in PLAYED}
+    assert all(silent.values())
+    assert len(PLAYED) >= 35
