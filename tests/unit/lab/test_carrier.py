@@ -10,11 +10,10 @@ import pytest
 from far_end_caller import OFFER, Caller
 from onhook.effects import Destination
 from onhook.lab.carrier import MAX_WILLS, Carrier
-from onhook.lab.carrier_audio import MAX_SOURCES, CarrierAudio
 from onhook.lab.scenario import ScenarioError, parse_scenario
 from onhook.media.rtp import is_rtp, silent_packet, write_header
 from onhook.sip.messages import Request, Response, parse
-from onhook.sip.offer import Negotiated, make_offer
+from onhook.sip.offer import make_offer
 from onhook.sip.sdp import SessionDescription, parse_sdp
 
 
@@ -268,21 +267,3 @@ async def test_two_hundred_calls_at_once(carrier: Carrier, open_phone: OpenPhone
             ringing |= {(await phone.response()).call_id for _ in range(20)}
     assert len(ringing) == 200
     assert len(carrier.far_end.calls) == 200
-
-
-async def test_only_so_many_sources_of_rtp_are_kept() -> None:
-    audio = CarrierAudio("127.0.0.1", dict[object, Negotiated], lambda: False)
-    address = audio.open()
-    audio.heard = {("192.0.2.1", port): 1 for port in range(MAX_SOURCES)}
-    packet = silent_packet("PCMU")
-    write_header(packet, 0, 0, 0, 1)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-        sender.bind(("127.0.0.1", 0))
-        sender.sendto(packet, address)
-        source = sender.getsockname()
-    audio.wake()
-    await until(lambda: source in audio.heard)
-    assert len(audio.heard) == MAX_SOURCES
-    assert ("192.0.2.1", 0) not in audio.heard
-    audio.close()
-    audio.close()

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from far_end_caller import OFFER, TCP, Caller
+from far_end_caller import OFFER, TCP, UDP, Caller
 from onhook.effects import Destination
 from onhook.lab.far_end import MAX_STALE, FarEnd
 from onhook.lab.far_end_call import MAX_CALL_SECONDS, MAX_INVITES
@@ -481,6 +481,7 @@ def test_the_answer_goes_where_via_and_transport_say() -> None:
     caller.invited.headers.set("via", "SIP/2.0/UDP 203.0.113.9:5099;branch=z9hG4bK-x")
     caller.call()
     assert caller.heard_at[0] == Destination("udp", "192.0.2.1", 5099)
+    assert caller.responses[0].headers.get("via").endswith(";received=192.0.2.1")
 
 
 def test_contact_names_the_transport() -> None:
@@ -504,6 +505,35 @@ def test_history_tells_what_passed() -> None:
     (call,) = caller.far_end.ended
     assert call.history == ["> INVITE", "< 180", "< 486", "> ACK"]
     assert (call.number, call.key) == ("+14255550100", ("call-1", "caller"))
+
+
+def test_steps_count_as_played_when_they_are_over() -> None:
+    caller = Caller("carrier: 180\ncarrier: wait 1 s\ncarrier: 200\ncarrier: wait 1 s").call()
+    (call,) = caller.far_end.calls.values()
+    played = [call.played]
+    for seconds in (0.9, 0.1, 1):
+        caller.advance(seconds)
+        played.append(call.played)
+    assert played == [1, 1, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("script", "source", "times"),
+    [
+        ("carrier: 486", UDP, [0, 0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5]),
+        ("carrier: 486", TCP, [0]),
+        ("carrier: 200", UDP, [0, 0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5]),
+        ("carrier: 200", TCP, [0, 0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5]),
+    ],
+)
+def test_finals_are_repeated_at_the_times_of_the_rfc(
+    script: str, source: Destination, times: list[float]
+) -> None:
+    """A refusal by Timer G on UDP only (17.2.1), a 2xx by its sender on any transport (13.3.1.4)."""
+    caller = Caller(script, source=source)
+    caller.acknowledging = False
+    caller.call().advance(31.9)
+    assert [at for at, _ in caller.times] == times
 
 
 def test_many_calls_leave_nothing_behind() -> None:
