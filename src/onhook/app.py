@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import resource
 import secrets
 import sys
 import time
@@ -54,11 +55,10 @@ class Running:
     @property
     def environment(self) -> dict[str, str]:
         """What makes a program of this machine find and trust this server."""
-        resource = self.config.directory.resources[0]
+        key = self.config.directory.resources[0].access_keys[0]
         if self.certificates is None:
-            connection = f"endpoint={self.url}/;accesskey={resource.access_keys[0]}"
-            return {"COMMUNICATION_SERVICES_CONNECTION_STRING": connection}
-        lines = env_lines(self.certificates, self.http.port, resource.access_keys[0])
+            return {"COMMUNICATION_SERVICES_CONNECTION_STRING": f"endpoint={self.url}/;accesskey={key}"}
+        lines = env_lines(self.certificates, self.http.port, key)
         pairs = (line.removeprefix("export ").partition("=") for line in lines)
         return {name: value.strip("'\"") for name, _, value in pairs}
 
@@ -72,6 +72,7 @@ def clock() -> Callable[[], float]:
 @contextlib.asynccontextmanager
 async def running(config: Config) -> AsyncIterator[Running]:
     """Start everything in order, and stop it in the opposite one. Raises OSError for a port that is taken."""
+    _allow_many_files()
     now = clock()
     sources = Sources(now=now, guid=lambda: str(uuid.uuid4()), seed=lambda: secrets.token_hex(16))
     async with contextlib.AsyncExitStack() as stack:
@@ -160,6 +161,12 @@ async def place_first_calls(server: Running, *, json: bool = False) -> int:
     finally:
         if process.returncode is None:
             process.kill()
+
+
+def _allow_many_files() -> None:
+    """An RTP socket a call: take as many files as the system lets us."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _open_store(config: Config) -> SqliteStore:
