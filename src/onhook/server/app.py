@@ -47,5 +47,6 @@ def make_app(
     settings = settings or ServerSettings()
     calling = CallingApi(directory, switchboard, settings, now)
     own = OwnApi(archive, settings, ready)
-    # Whatever is not ours is answered by the calling API's own 404, in the form that SDKs can read.
-    return Starlette(routes=[*own.routes(), Everything("/", calling)])
+    # First what is asked most. Whatever is nobody's is answered by the calling API's own 404, in the
+    # form that SDKs can read.
+    return Starlette(routes=[Everything("/calling/", calling), *own.routes(), Everything("/", calling)])
