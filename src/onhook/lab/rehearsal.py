@@ -116,8 +116,8 @@ class World:
     def crash(self) -> None:
         """What was not saved is lost, and nothing is said to anybody."""
         self.switch.close()
-        self.network.on_receive(lambda *_: None)
-        self.network.on_failure(lambda *_: None)
+        self.network.on_receive(_hear_nothing)
+        self.network.on_failure(_hear_nothing)
 
     async def open(self) -> None:
         await self.network.start()
@@ -152,6 +152,10 @@ class World:
 
     def _seed(self) -> str:
         return f"{next(self._numbers):08x}" * 4
+
+
+def _hear_nothing(_what: object, _where: object) -> None:
+    """What a dead server makes of the network."""
 
 
 def rehearse(scenario: Scenario, stage: Stage) -> Rehearsal:
