@@ -1,5 +1,7 @@
 """A switchboard that connects nobody, and an archive of calls written by hand."""
 
+from collections.abc import Awaitable, Callable
+
 from onhook.acs.errors import ApiError, call_not_found
 from onhook.acs.identifiers import communication_user, phone_number
 from onhook.acs.models import (
@@ -22,7 +24,7 @@ DIRECTORY = Directory((RESOURCE, OTHER_RESOURCE))
 
 class FakeSwitchboard:
     """`known` are calls that exist from the start; `breaks` is raised by every operation,
-    `breaks_once` by the next one.
+    `breaks_once` by the next one; `disk` is awaited by `written`.
     """
 
     def __init__(self, *known: str) -> None:
@@ -41,6 +43,7 @@ class FakeSwitchboard:
         self.writes = 0
         self.breaks: Exception | None = None
         self.breaks_once: Exception | None = None
+        self.disk: Callable[[], Awaitable[object]] | None = None
 
     def create_call(
         self, resource: Resource, request: CreateCallRequest, asked: Asked
@@ -90,6 +93,8 @@ class FakeSwitchboard:
 
     async def written(self) -> None:
         self.writes += 1
+        if self.disk:
+            await self.disk()
 
     def _break(self) -> None:
         once, self.breaks_once = self.breaks_once, None

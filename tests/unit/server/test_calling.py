@@ -20,7 +20,7 @@ from unit.server.signed_requests import KEY, NOW, OTHER_KEY, VERSION, Answered, 
 
 CALL = "known"
 ROOT = "/calling/callConnections"
-CREATE = {
+CREATE: dict[str, Any] = {
     "targets": [{"phoneNumber": {"value": "+14255550123"}}],
     "sourceCallerIdNumber": {"value": "+14255550100"},
     "callbackUri": "https://app.example/events",
@@ -111,7 +111,7 @@ class TestBuilt:
         assert "at least one" in refused(answer, 400, "8523", "$.targets")
 
     async def test_too_many_targets(self, app: Starlette) -> None:
-        answer = await ask(app, "POST", ROOT, CREATE | {"targets": CREATE["targets"] * (MAX_TARGETS + 1)})  # type: ignore[operator]
+        answer = await ask(app, "POST", ROOT, CREATE | {"targets": CREATE["targets"] * (MAX_TARGETS + 1)})
         assert f"{MAX_TARGETS} at most" in refused(answer, 400, "8523", "$.targets")
 
     async def test_a_target_that_names_nobody(self, app: Starlette) -> None:
@@ -339,7 +339,7 @@ class TestRepetition:
             await both_wait.wait()
             await on_disk.wait()
 
-        switchboard.written = written  # type: ignore[method-assign]
+        switchboard.disk = written
         app = app_of(switchboard)
         attempts = [asyncio.create_task(ask(app, "POST", ROOT, CREATE, headers=REPEAT)) for _ in range(2)]
         await both_wait.wait()
@@ -352,11 +352,7 @@ class TestRepetition:
 
 async def test_requests_beyond_the_limit_are_told_to_come_again(switchboard: FakeSwitchboard) -> None:
     on_disk = asyncio.Event()
-
-    async def written() -> None:
-        await on_disk.wait()
-
-    switchboard.written = written  # type: ignore[method-assign]
+    switchboard.disk = on_disk.wait
     app = app_of(switchboard, max_requests_in_flight=2)
     waiting = [asyncio.create_task(ask(app, "GET", f"{ROOT}/{CALL}")) for _ in range(2)]
     await asyncio.sleep(0)

@@ -133,7 +133,7 @@ def test_a_new_name_needs_one_by_the_same_authority(directory: Path) -> None:
 @pytest.mark.parametrize(
     ("days_left", "renewed"), [(RENEW_BEFORE_DAYS + 1, False), (RENEW_BEFORE_DAYS - 1, True)]
 )
-def test_it_is_renewed_near_its_end(directory: Path, days_left: int, renewed: bool) -> None:  # noqa: FBT001 - pytest gives it by name
+def test_it_is_renewed_near_its_end(directory: Path, days_left: int, *, renewed: bool) -> None:
     before = prepare(directory, [], NOW).certificate.read_bytes()
     after = prepare(directory, [], NOW + timedelta(days=VALID_DAYS - days_left)).certificate.read_bytes()
     assert (after != before) == renewed
