@@ -37,9 +37,12 @@ class SigningKey(NamedTuple):
     def of(cls, resource: str, access_key: str) -> "SigningKey":
         """From the base64 text of a connection string; raises ValueError (without the key in it)."""
         try:
-            return cls(resource, b64decode(access_key, validate=True))
+            key = b64decode(access_key, validate=True)
         except Base64Error:
             raise ValueError(f"an access key of resource {resource} is not base64") from None
+        if not key:  # anybody could sign with it
+            raise ValueError(f"an access key of resource {resource} is empty")
+        return cls(resource, key)
 
 
 class Signed(NamedTuple):

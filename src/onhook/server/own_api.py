@@ -7,6 +7,7 @@
 | /onhook/calls/{id}                    | one call with all its facts                              |
 | /onhook/calls/{id}/why                | the verdict, its evidence, what to do                    |
 | /onhook/calls/{id}/ladder[.svg]       | the call as a ladder                                     |
+| /onhook/endings/{id}                  | the page of an ending, as Markdown                       |
 
 The form follows `?format=`, else the Accept header: a browser gets HTML, a program JSON (why and ladder:
 text unless JSON or another form is asked for). Unless the setting says otherwise, only callers on this
@@ -26,6 +27,7 @@ from onhook import __version__
 from onhook.acs.callback_uri import is_loopback
 from onhook.acs.errors import ApiError, call_not_found, shown
 from onhook.calls.record import CallRecord
+from onhook.endings.pages import pages
 from onhook.facts import Fact
 from onhook.server import explanations
 from onhook.server.own_pages import call_page, calls_page
@@ -49,15 +51,16 @@ class OwnApi:
         self._archive, self._settings, self._ready = archive, settings, ready
 
     def routes(self) -> list[BaseRoute]:
-        pages: list[tuple[str, Page]] = [
+        paths: list[tuple[str, Page]] = [
             ("/onhook/health", self.health),
             ("/onhook/calls", self.calls),
             ("/onhook/calls/{id}", self.call),
             ("/onhook/calls/{id}/why", self.why),
             ("/onhook/calls/{id}/ladder", self.ladder),
             ("/onhook/calls/{id}/ladder.svg", self.ladder_svg),
+            ("/onhook/endings/{id}", self.ending),
         ]
-        return [Route(path, self._guarded(page), methods=["GET"]) for path, page in pages]
+        return [Route(path, self._guarded(page), methods=["GET"]) for path, page in paths]
 
     def _guarded(self, page: Page) -> Page:
         async def answer(request: Request) -> Response:
@@ -117,6 +120,12 @@ class OwnApi:
         record = self._record(request)
         ladder = explanations.tell(record, self._archive.facts(record.id)).ladder_svg()
         return Response(ladder, media_type=SVG)
+
+    async def ending(self, request: Request) -> Response:
+        ending: str = request.path_params["id"]
+        if ending not in pages():
+            raise ApiError(404, "NotFound", f"No ending is called {shown(ending)}.", target="id")
+        return Response(pages()[ending].text, media_type=MARKDOWN)
 
     def _record(self, request: Request) -> CallRecord:
         call_connection_id: str = request.path_params["id"]

@@ -194,6 +194,11 @@ def test_an_access_key_that_is_no_base64_is_refused_without_showing_it() -> None
     assert "not base64!" not in str(raised.value)
 
 
+def test_an_empty_access_key_is_refused() -> None:
+    with pytest.raises(ValueError, match="resource dev is empty"):
+        SigningKey.of("dev", "")
+
+
 SEGMENT = st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="?#%"), max_size=12)
 
 

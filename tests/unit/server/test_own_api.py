@@ -162,6 +162,13 @@ class TestForms:
             assert b"<script" not in answer.body
             assert b"<i>" not in answer.body
 
+    async def test_the_page_of_an_ending(self) -> None:
+        answer = await get("/onhook/endings/callee-busy")
+        assert answer.headers["content-type"] == "text/markdown; charset=utf-8"
+        assert "## What to do" in answer.body.decode()
+        for unknown in ("nothing", "..", "callee-busy.md"):
+            assert (await get(f"/onhook/endings/{unknown}")).status == 404
+
 
 class TestRefusals:
     @pytest.mark.parametrize("page", ["", "/why", "/ladder", "/ladder.svg"])
