@@ -1,0 +1,236 @@
+"""An ACS application as lean as it can be: signed requests over HTTPS keep-alive, events over HTTP.
+
+It must cost little, because it shares its core with SIPp: fixed bytes are made once, HTTP is read no
+further than its lengths. What it sends is what the Python SDK sends, header by header.
+"""
+
+import asyncio
+import base64
+import hmac
+import ssl
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from hashlib import sha256
+from typing import cast
+
+import msgspec
+
+API_VERSION = "2025-05-15"
+SIGNED = "SignedHeaders=x-ms-date;host;x-ms-content-sha256"
+CALLER = "+14255550100"
+CALL_SECONDS = 20.0
+"""A call that takes longer has failed."""
+CONNECTED = frozenset({"CallConnected", "ParticipantsUpdated"})
+OVER = frozenset({"CallDisconnected"})
+FAILED = "CreateCallFailed"
+TAKEN = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+
+class _Data(msgspec.Struct, rename="camel"):
+    call_connection_id: str
+
+
+class _Event(msgspec.Struct):
+    type: str
+    data: _Data
+
+
+class _Created(msgspec.Struct, rename="camel"):
+    call_connection_id: str
+
+
+_read_events = msgspec.json.Decoder(list[_Event]).decode
+_read_created = msgspec.json.Decoder(_Created).decode
+
+
+class CallFailed(Exception):
+    """The call did not go as planned; the text says at which step."""
+
+
+@dataclass(slots=True)
+class Heard:
+    """The events of one call so far, and who waits for which."""
+
+    types: set[str] = field(default_factory=set[str])
+    wanted: frozenset[str] = frozenset()
+    waiting: "asyncio.Future[None] | None" = None
+
+    def add(self, event: str) -> None:
+        self.types.add(event)
+        if self.waiting and not self.waiting.done() and (self.wanted <= self.types or FAILED in self.types):
+            self.waiting.set_result(None)
+
+    async def wait(self, wanted: frozenset[str]) -> None:
+        """Return when all of `wanted` have come; raises CallFailed if the call failed instead."""
+        if not wanted <= self.types and FAILED not in self.types:
+            self.wanted, self.waiting = wanted, asyncio.get_running_loop().create_future()
+            await self.waiting
+        if FAILED in self.types:
+            raise CallFailed(FAILED)
+
+
+class _HttpBytes(asyncio.Protocol):
+    """HTTP messages with Content-Length, one after the other."""
+
+    def __init__(self) -> None:
+        self._buffer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's own class is no subclass of it
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        while (end := self._buffer.find(b"\r\n\r\n")) >= 0:
+            head = self._buffer[:end].lower()
+            _, found, value = head.partition(b"\r\ncontent-length:")
+            size = int(value.split(b"\r\n", 1)[0]) if found else 0
+            if len(self._buffer) < end + 4 + size:
+                return
+            body = self._buffer[end + 4 : end + 4 + size]
+            self._buffer = self._buffer[end + 4 + size :]
+            self.message(head, body)
+
+    def message(self, head: bytes, body: bytes) -> None:
+        raise NotImplementedError
+
+
+class _Callbacks(_HttpBytes):
+    """One connection on which events come."""
+
+    def __init__(self, heard: Callable[[str], Heard]) -> None:
+        super().__init__()
+        self._heard = heard
+
+    def message(self, head: bytes, body: bytes) -> None:  # noqa: ARG002  # every event has the same address
+        self.transport.write(TAKEN)
+        for event in _read_events(body):
+            self._heard(event.data.call_connection_id).add(event.type.rpartition(".")[2])
+
+
+class _Requests(_HttpBytes):
+    """One connection on which requests are made, one at a time."""
+
+    answer: "asyncio.Future[tuple[int, bytes]] | None" = None
+
+    def message(self, head: bytes, body: bytes) -> None:
+        if self.answer and not self.answer.done():
+            self.answer.set_result((int(head[9:12]), body))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.answer and not self.answer.done():
+            self.answer.set_exception(CallFailed(f"connection lost: {exc}"))
+
+
+class Application:
+    """`port` is the HTTPS port of the server; `trust` its certificate authority; `key` base64."""
+
+    def __init__(self, port: int, key: str, trust: ssl.SSLContext, connections: int) -> None:
+        self._port, self._key, self._trust = port, base64.b64decode(key), trust
+        self._connections = connections
+        self._idle: deque[_Requests] = deque()
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._heard: dict[str, Heard] = {}
+        self._second, self._date = 0, ""
+        self._host = f"localhost:{port}"
+
+    async def start(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: _Callbacks(self._of), "127.0.0.1", 0, backlog=1024)
+        listening = int(self._server.sockets[0].getsockname()[1])
+        for _ in range(self._connections):
+            _, made = await loop.create_connection(
+                _Requests, "127.0.0.1", self._port, ssl=self._trust, server_hostname="localhost"
+            )
+            self._idle.append(made)
+        self._create = msgspec.json.encode(
+            {
+                "targets": [{"kind": "phoneNumber", "phoneNumber": {"value": "+4930123456"}}],
+                "sourceCallerIdNumber": {"value": CALLER},
+                "callbackUri": f"http://127.0.0.1:{listening}/events",
+            }
+        )
+
+    async def stop(self) -> None:
+        for connection in self._idle:
+            connection.transport.close()
+        self._server.close()
+        await asyncio.sleep(0)
+
+    def _of(self, call_id: str) -> Heard:
+        known = self._heard.get(call_id)
+        if known is None:
+            known = self._heard[call_id] = Heard()
+        return known
+
+    async def call(self, hold: "asyncio.Event | None" = None) -> str:
+        """Place one call and hang it up, after `hold` if given; its id. Raises CallFailed."""
+        async with asyncio.timeout(None) as limit:
+            limit.reschedule(asyncio.get_running_loop().time() + CALL_SECONDS)
+            call_id = await self._create_call()
+            heard = self._of(call_id)
+            await heard.wait(CONNECTED)
+            if hold is not None:
+                limit.reschedule(None)
+                await hold.wait()
+                limit.reschedule(asyncio.get_running_loop().time() + CALL_SECONDS)
+            status, body = await self._ask("DELETE", f"/calling/callConnections/{call_id}", b"")
+            if status != 204:
+                raise CallFailed(f"hangUp: {status} {body[:200]!r}")
+            await heard.wait(OVER)
+            del self._heard[call_id]
+            return call_id
+
+    async def _create_call(self) -> str:
+        status, body = await self._ask("POST", "/calling/callConnections", self._create)
+        if status != 201:
+            raise CallFailed(f"createCall: {status} {body[:200]!r}")
+        return _read_created(body).call_connection_id
+
+    async def _ask(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
+        while not self._idle:
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(turn)
+            await turn
+        connection = self._idle.popleft()
+        try:
+            connection.answer = asyncio.get_running_loop().create_future()
+            connection.transport.write(self._request(method, path, body))
+            return await connection.answer
+        finally:
+            self._idle.append(connection)
+            if self._waiting:
+                self._waiting.popleft().set_result(None)
+
+    def _request(self, method: str, path: str, body: bytes) -> bytes:
+        now = int(time.time())
+        if now != self._second:
+            self._second, self._date = now, formatdate(now, usegmt=True)
+        target = f"{path}?api-version={API_VERSION}"
+        content_hash = base64.b64encode(sha256(body).digest()).decode()
+        text = f"{method}\n{target}\n{self._date};{self._host};{content_hash}"
+        signature = base64.b64encode(hmac.digest(self._key, text.encode(), "sha256")).decode()
+        lines = [
+            f"{method} {target} HTTP/1.1",
+            f"Host: {self._host}",
+            "User-Agent: azsdk-python-communication-callautomation/1.6.0 Python/3.11.2 (Linux)",
+            "Accept-Encoding: gzip, deflate",
+            "Accept: application/json",
+            "Connection: keep-alive",
+            f"x-ms-client-request-id: {uuid.uuid1()}",
+            f"x-ms-date: {self._date}",
+            f"x-ms-content-sha256: {content_hash}",
+            "x-ms-return-client-request-id: true",
+            f"Authorization: HMAC-SHA256 {SIGNED}&Signature={signature}",
+        ]
+        if method == "POST":
+            lines += [
+                "Content-Type: application/json",
+                f"Repeatability-Request-ID: {uuid.uuid4()}",
+                f"Repeatability-First-Sent: {self._date}",
+            ]
+        lines += [f"Content-Length: {len(body)}", "", ""]
+        return "\r\n".join(lines).encode() + body

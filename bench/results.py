@@ -1,0 +1,85 @@
+"""What a run of calls.py came to: as data, and as a table for people."""
+
+import json
+import platform
+import time
+from dataclasses import asdict, dataclass, field
+
+from processes import machine
+
+
+@dataclass(slots=True)
+class Result:
+    machine: str = field(default_factory=machine)
+    python: str = field(default_factory=platform.python_version)
+    date: str = field(default_factory=lambda: time.strftime("%Y-%m-%d"))
+    start_up_seconds: float = 0.0
+    idle_memory_mb: float = 0.0
+    calls: int = 0
+    failures: int = 0
+    reasons: list[str] = field(default_factory=list[str])
+    offered_a_second: float = 0.0
+    cpu_ms_a_call: float = 0.0
+    user_ms_a_call: float = 0.0
+    system_ms_a_call: float = 0.0
+    media_thread_ms_a_call: float = 0.0
+    calls_a_second_a_core: float = 0.0
+    sustained_calls_a_second: float = 0.0
+    steps: list[dict[str, float]] = field(default_factory=list[dict[str, float]])
+    last_sip_to_verdict_stored_ms: dict[str, float] = field(default_factory=dict[str, float])
+    last_sip_to_event_out_ms: dict[str, float] = field(default_factory=dict[str, float])
+    last_sip_to_event_taken_ms: dict[str, float] = field(default_factory=dict[str, float])
+    held_calls: int = 0
+    memory_kb_a_held_call: float = 0.0
+    cpu_percent_a_hundred_held_calls: float = 0.0
+    sippy: dict[str, float] | None = None
+    sippy_to_onhook_ratio: float | None = None
+    """ms of CPU of a call at Sippy over that at Onhook, in this run: above 1, Onhook costs less."""
+
+
+def as_json(result: Result) -> str:
+    values = asdict(result)
+    rounded = {name: round(value, 4) if isinstance(value, float) else value for name, value in values.items()}
+    return json.dumps(rounded, indent=2)
+
+
+def _spread(ms: dict[str, float]) -> str:
+    return f"p50 {ms['p50']:.2f} ms, p99 {ms['p99']:.2f} ms"
+
+
+def as_text(result: Result) -> str:
+    """One line a figure."""
+    cost = (
+        f"{result.cpu_ms_a_call:.2f} ms ({result.user_ms_a_call:.2f} user,"
+        f" {result.system_ms_a_call:.2f} system; media thread {result.media_thread_ms_a_call:.2f})"
+    )
+    held = (
+        f"{result.memory_kb_a_held_call:.0f} kB; {result.cpu_percent_a_hundred_held_calls:.1f} % of a core"
+        f" for 100 (RTP, 50 packets/s each; {result.held_calls} held)"
+    )
+    rows = [
+        ("machine", f"{result.machine}, Python {result.python}, {result.date}"),
+        ("calls, failed", f"{result.calls}, {result.failures}"),
+        (f"CPU a call at {result.offered_a_second:.0f}/s", cost),
+        ("calls/s a core, by CPU", f"{result.calls_a_second_a_core:.0f}"),
+        ("calls/s sustained", f"{result.sustained_calls_a_second:.0f} offered, none failed or late"),
+        ("last SIP to verdict stored", _spread(result.last_sip_to_verdict_stored_ms)),
+        ("last SIP to event out", _spread(result.last_sip_to_event_out_ms)),
+        ("last SIP to event taken", _spread(result.last_sip_to_event_taken_ms)),
+        ("start-up", f"{result.start_up_seconds:.2f} s until /onhook/health answers"),
+        ("memory idle", f"{result.idle_memory_mb:.0f} MB"),
+        ("a held call", held),
+        ("Sippy B2BUA, CPU a call", _peer(result)),
+    ]
+    return "\n".join(f"{name:<28}{value}" for name, value in rows)
+
+
+def _peer(result: Result) -> str:
+    peer = result.sippy
+    if peer is None:
+        return "not installed: bash tools/setup.sh bench"
+    return (
+        f"{peer['cpu_ms_a_call']:.2f} ms ({peer['user_ms_a_call']:.2f} user, {peer['system_ms_a_call']:.2f}"
+        f" system), {peer['failures']:.0f} of {peer['calls']:.0f} failed;"
+        f" {result.sippy_to_onhook_ratio} times Onhook's"
+    )
