@@ -21,7 +21,11 @@ from pathlib import Path
 from typing import Final
 
 import uvloop
+
 from application import Application, CallFailed
+from onhook.config.schema import DEVELOPMENT_KEY
+from onhook.facts import EventAttempted, SipSeen
+from onhook.store.sqlite import SqliteStore
 from processes import (
     Cores,
     allow_open_files,
@@ -33,10 +37,6 @@ from processes import (
 )
 from results import Result, as_json, as_text
 from sides import Onhook, StartFailed, sipp_caller, sipp_far_end, sippy, sippy_is_installed
-
-from onhook.config.schema import DEVELOPMENT_KEY
-from onhook.facts import EventAttempted, SipSeen
-from onhook.store.sqlite import SqliteStore
 
 MAX_CALLS: Final = 100_000
 MAX_RATE: Final = 5_000

@@ -14,10 +14,9 @@ import urllib.request
 from collections.abc import Generator
 from pathlib import Path
 
-from processes import Cores, free_port, start, stop
-
 from onhook.config.schema import DEVELOPMENT_KEY, DEVELOPMENT_NUMBERS, DEVELOPMENT_RESOURCE_ID
 from onhook.server.certificates import CertificatePaths, client_context
+from processes import Cores, free_port, start, stop
 
 START_SECONDS = 60.0
 POLL_SECONDS = 0.002
