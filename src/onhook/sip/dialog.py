@@ -61,6 +61,24 @@ class Dialog:
             fallback=peer,
         )
 
+    @classmethod
+    def of_server(cls, invite: Request, tag: str, source: Destination) -> "Dialog":
+        """The dialog that our 2xx to `invite`, with `tag`, makes for the callee (section 12.1.1)."""
+        contacts = invite.headers.values("contact")
+        made = cls(
+            call_id=invite.call_id,
+            local=f"{invite.headers.get('to')};tag={tag}",
+            remote=invite.headers.get("from"),
+            local_tag=tag,
+            remote_tag=invite.from_tag,
+            local_cseq=0,
+            remote_target=_uri_of(contacts[0]) if contacts else invite.from_.uri if invite.from_ else "",
+            route_set=invite.headers.values("record-route"),
+            fallback=source,
+        )
+        made.remote_cseq = invite.cseq.number if invite.cseq else None
+        return made
+
     def matches(self, request: Request) -> bool:
         return request.to_tag == self.local_tag and request.from_tag == self.remote_tag
 
