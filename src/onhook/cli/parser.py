@@ -26,6 +26,28 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"onhook {__version__}")
     verbs = parser.add_subparsers(metavar="VERB", required=True)
 
+    _serving_verbs(verbs)
+    _explaining_verbs(verbs)
+    _other_verbs(verbs)
+    return parser
+
+
+Run = Callable[[argparse.Namespace], int]
+
+
+class _Verbs(Protocol):
+    """What add_subparsers gives; argparse has no public name for it."""
+
+    def add_parser(self, name: str, *, help: str, description: str) -> argparse.ArgumentParser: ...  # noqa: A002  # argparse's own word
+
+
+class _Options(Protocol):
+    """A parser, or a group of options that exclude each other."""
+
+    def add_argument(self, option: str, /, *, action: str, help: str) -> argparse.Action: ...  # noqa: A002  # as above
+
+
+def _serving_verbs(verbs: _Verbs) -> None:
     run = _verb(verbs, "run", _run, "start the server and its built-in carrier; stop it with Ctrl-C")
     _add_config(run)
     run.add_argument(
@@ -47,6 +69,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_config(first)
     _add_json(first)
 
+
+def _explaining_verbs(verbs: _Verbs) -> None:
     why = _verb(verbs, "why", _why, "say why a call ended, or what a code means")
     why.add_argument("text", nargs="+", metavar="TEXT|CALL_ID", help=TEXT_HELP)
     _add_config(why)
@@ -66,6 +90,8 @@ def build_parser() -> argparse.ArgumentParser:
     form.add_argument("--svg", action="store_true", help="as an SVG picture")
     _add_json(form)
 
+
+def _other_verbs(verbs: _Verbs) -> None:
     config = verbs.add_parser(
         "config", help="about the configuration", description="About the configuration."
     )
@@ -78,24 +104,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_config(check)
     _add_json(check)
 
-    version = _verb(verbs, "version", _version, "print the version")
-    _add_json(version)
-    return parser
-
-
-Run = Callable[[argparse.Namespace], int]
-
-
-class _Verbs(Protocol):
-    """What add_subparsers gives; argparse has no public name for it."""
-
-    def add_parser(self, name: str, *, help: str, description: str) -> argparse.ArgumentParser: ...  # noqa: A002  # argparse's own word
-
-
-class _Options(Protocol):
-    """A parser, or a group of options that exclude each other."""
-
-    def add_argument(self, option: str, /, *, action: str, help: str) -> argparse.Action: ...  # noqa: A002  # as above
+    _add_json(_verb(verbs, "version", _version, "print the version"))
 
 
 def _verb(verbs: _Verbs, name: str, run: Run, summary: str) -> argparse.ArgumentParser:

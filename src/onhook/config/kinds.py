@@ -192,7 +192,8 @@ ENDPOINT = text(
 )
 ENDPOINTS = many(ENDPOINT, "a list of host:port", '["calls.example.com:443"]', at_most=100)
 PATH = text("a path", ".onhook", bool)
-ANY_TEXT = text("a text on one line", "secret", lambda _value: True)
+USERNAME = text("a text on one line", "onhook", lambda _value: True)
+PASSWORD = text("a text on one line", "change me", lambda _value: True)
 NAME = text(
     "a name of letters, digits, - and _",
     "everything",

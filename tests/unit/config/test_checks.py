@@ -187,10 +187,9 @@ def test_rtp_on_every_interface_needs_an_address_for_sdp(tmp_path: Path) -> None
     text = '[trunk.sbc]\nhost = "sbc.example.com"\n[sip]\nhost = "0.0.0.0"\n'
     assert told(text, tmp_path) == [
         (
-            "onhook.toml:4: sip.advertised_host: needed, because RTP listens on 0.0.0.0 "
-            "(every interface) and SDP "
-            "must name one address. Under [sip] write advertised_host = the address at which trunks reach this "
-            'machine, as in "192.0.2.5".'
+            "onhook.toml:4: sip.advertised_host: needed, because RTP listens on 0.0.0.0 (every interface) "
+            "and SDP must name one address. Under [sip] write advertised_host = the address at which trunks "
+            'reach this machine, as in "192.0.2.5".'
         )
     ]
     assert warned(text + 'advertised_host = "192.0.2.5"\n', tmp_path) == ()

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from onhook.calls.numbers import fault_in
 from onhook.config import DEVELOPMENT_KEY, ConfigError, load
 from onhook.config.schema import NAMED, SECTIONS, SINGLE, settings
 
@@ -123,7 +124,7 @@ WRONG = [
         "ONHOOK_RESOURCE__DEV__NUMBERS",
         "+14255550100,+1x",
         (
-            "value 2: expected an E.164 number, got \"+1x\": it holds 'x'; only + and digits are allowed. "
+            f'value 2: expected an E.164 number, got "+1x": {fault_in("+1x")}. '
             'Write ONHOOK_RESOURCE__DEV__NUMBERS=["+14255550100"].'
         ),
     ),
