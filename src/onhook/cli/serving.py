@@ -1,7 +1,9 @@
 """Verbs that start something: `onhook run`, `onhook first-calls`, `onhook env`."""
 
 import asyncio
+import os
 import shlex
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -25,7 +27,7 @@ def run(config_file: str | None, *, first_calls: bool) -> int:
         if first_calls:
             say("")
             await app.place_first_calls(server)
-            say(NEXT)
+            say(NEXT.format(onhook=command_name()))
 
     _start(app.serve(config, ready=ready))
     return Exit.DONE
@@ -50,11 +52,20 @@ T = TypeVar("T")
 
 NEXT = """
 Still serving; Ctrl-C stops. Now try, in another terminal:
-  onhook calls                  the calls just placed
-  onhook why last               why the last one ended, with its evidence
-  onhook ladder last            its signalling, drawn
-  onhook why 560486             what a code means
-  eval "$(onhook env)"          let your own program talk to this server"""
+  {onhook} calls              the calls just placed
+  {onhook} why last           why the last one ended, with its evidence
+  {onhook} ladder last        its signalling, drawn
+  {onhook} why 560486         what a code means
+  eval "$({onhook} env)"      let your own program talk to this server"""
+
+
+def command_name() -> str:
+    """How a person in this directory calls the command: as it was called now, unless PATH finds it."""
+    called = sys.argv[0]
+    found = shutil.which("onhook")
+    if not called.endswith("onhook") or (found and os.path.realpath(found) == os.path.realpath(called)):
+        return "onhook"
+    return os.path.relpath(called)
 
 
 def greeting(config: Config, url: str) -> list[str]:

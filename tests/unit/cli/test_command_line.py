@@ -22,7 +22,7 @@ from onhook.cli import main
 from onhook.cli.outcome import MEANINGS, CommandError, Exit
 from onhook.cli.output import print_table
 from onhook.cli.parser import build_parser
-from onhook.cli.serving import greeting
+from onhook.cli.serving import command_name, greeting
 from onhook.config import DEVELOPMENT_KEY, Config, load
 
 
@@ -312,6 +312,20 @@ def test_env_names_an_address_that_works(
     assert main(["env", "--json"]) == Exit.DONE
     connection = json.loads(capsys.readouterr().out)["COMMUNICATION_SERVICES_CONNECTION_STRING"]
     assert connection.startswith(f"endpoint=https://{reached}:8443/;")
+
+
+def test_what_to_try_next_is_spelled_as_it_can_be_typed(alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = alone / ".venv/bin/onhook"
+    program.parent.mkdir(parents=True)
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setattr("sys.argv", [str(program)])
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert command_name() == ".venv/bin/onhook"
+    monkeypatch.setenv("PATH", str(program.parent))
+    assert command_name() == "onhook"
+    monkeypatch.setattr("sys.argv", ["/usr/lib/onhook/__main__.py"])
+    assert command_name() == "onhook"
 
 
 def test_ctrl_c_in_a_verb_is_status_130(monkeypatch: pytest.MonkeyPatch) -> None:
