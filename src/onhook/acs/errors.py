@@ -14,6 +14,9 @@ from onhook.acs.models_common import CommunicationError, CommunicationErrorRespo
 
 INVALID_BODY = "8523"
 CALL_NOT_FOUND = "8522"
+CALL_TERMINATED = "8528"
+NOT_VALID_IN_STATE = "8585"
+THROTTLED = "8516"
 SIGNATURE_REFUSED = "7509"
 MAX_ECHO_CHARACTERS = 200
 """What a caller sent is repeated in messages up to this length."""

@@ -1,13 +1,23 @@
 """The operations that are built: what each asks of the switchboard, and how far its behaviour is known."""
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
-from onhook.acs.errors import invalid_body
+from onhook.acs.errors import ApiError, invalid_body, shown
 from onhook.acs.identifiers import normalise
-from onhook.acs.models import CreateCallRequest, GetParticipantsResponse
+from onhook.acs.models import (
+    AnswerCallRequest,
+    CallLocator,
+    CallRejectReason,
+    CommunicationIdentifierModelKind,
+    ConnectRequest,
+    CreateCallRequest,
+    GetParticipantsResponse,
+    RedirectCallRequest,
+    RejectCallRequest,
+)
 from onhook.acs.requests import Asked
 from onhook.acs.wire import Model
 from onhook.calls.directory import Resource
@@ -15,6 +25,12 @@ from onhook.server.switchboard import Switchboard
 
 MAX_TARGETS = 350
 """Participants of one call (documented service limit)."""
+
+
+REDIRECTABLE = {
+    CommunicationIdentifierModelKind.PHONE_NUMBER,
+    CommunicationIdentifierModelKind.COMMUNICATION_USER,
+}
 
 
 class Request(NamedTuple):
@@ -34,10 +50,18 @@ class Built(NamedTuple):
     basis: str
 
 
+M = TypeVar("M", bound=Model)
+
+
+def _body(request: Request, model: type[M]) -> M:
+    """The body as what the operation's table says it is; anything else is a defect of ours."""
+    if not isinstance(request.body, model):
+        raise TypeError(f"{request.asked.operation} was given {type(request.body).__name__}")
+    return request.body
+
+
 def create_call(switchboard: Switchboard, request: Request) -> Model:
-    body = request.body
-    if not isinstance(body, CreateCallRequest):
-        raise TypeError(f"createCall was given {type(body).__name__}")
+    body = _body(request, CreateCallRequest)
     if not body.targets:
         raise invalid_body("targets is empty: name whom to call, at least one.", target="$.targets")
     if len(body.targets) > MAX_TARGETS:
@@ -49,6 +73,72 @@ def create_call(switchboard: Switchboard, request: Request) -> Model:
     return switchboard.create_call(
         request.resource, msgspec.structs.replace(body, targets=targets), request.asked
     )
+
+
+def answer_call(switchboard: Switchboard, request: Request) -> Model:
+    body = _body(request, AnswerCallRequest)
+    _need_context(body.incoming_call_context)
+    return switchboard.answer_call(request.resource, body, request.asked)
+
+
+def reject_call(switchboard: Switchboard, request: Request) -> None:
+    """Without a reason the call is declined: `none` is the specification's default."""
+    body = _body(request, RejectCallRequest)
+    _need_context(body.incoming_call_context)
+    reason = body.call_reject_reason or CallRejectReason.NONE
+    switchboard.reject_call(request.resource, body.incoming_call_context, reason, request.asked)
+
+
+def redirect_call(switchboard: Switchboard, request: Request) -> None:
+    """To a phone number or an ACS user: there is nobody else here to redirect to."""
+    body = _body(request, RedirectCallRequest)
+    _need_context(body.incoming_call_context)
+    target = normalise(body.target, "$.target")
+    if target.kind not in REDIRECTABLE:
+        raise invalid_body(
+            f"target {shown(target.raw_id or '')} is neither a phone number nor an ACS user; Onhook"
+            " redirects to those only.",
+            target="$.target",
+        )
+    switchboard.redirect_call(request.resource, body.incoming_call_context, target, request.asked)
+
+
+def connect_call(switchboard: Switchboard, request: Request) -> Model:
+    body = _body(request, ConnectRequest)
+    server_call_id = _server_call_id(body.call_locator)
+    return switchboard.connect_call(request.resource, server_call_id, body, request.asked)
+
+
+def _need_context(context: str) -> None:
+    if not context:
+        raise invalid_body(
+            "incomingCallContext is empty: pass on the one of the IncomingCall event.",
+            target="$.incomingCallContext",
+        )
+
+
+def _server_call_id(locator: CallLocator) -> str:
+    """Whichever `kind` says: the id that is there decides, as SDKs of other languages leave `kind` out."""
+    given = {
+        "serverCallId": locator.server_call_id,
+        "groupCallId": locator.group_call_id,
+        "roomId": locator.room_id,
+    }
+    named = [name for name, value in given.items() if value]
+    if len(named) != 1:
+        said = " and ".join(named) or "none"
+        raise invalid_body(
+            f"callLocator names one of serverCallId, groupCallId and roomId; here: {said}.",
+            target="$.callLocator",
+        )
+    if not locator.server_call_id:
+        raise ApiError(
+            501,
+            "NotImplemented",
+            f"Onhook connects to calls by serverCallId; it has no {named[0].removesuffix('Id')} yet.",
+            target=f"$.callLocator.{named[0]}",
+        )
+    return locator.server_call_id
 
 
 def get_call(switchboard: Switchboard, request: Request) -> Model:
@@ -78,6 +168,17 @@ BUILT: dict[str, Built] = {
         create_call,
         "body, 201 and answer validated; events documented; one phone number as target so far",
     ),
+    "answerCall": Built(
+        answer_call,
+        "body, 200 and answer validated; events documented; subcodes of refused contexts assumed",
+    ),
+    "redirectCall": Built(
+        redirect_call, "body and 204 validated; the second IncomingCall documented; refusals assumed"
+    ),
+    "rejectCall": Built(
+        reject_call, "body and 204 validated; SIP 603, 486, 403 by reason assumed; refusals assumed"
+    ),
+    "connect": Built(connect_call, "body, 200 and answer validated; by serverCallId only; events documented"),
     "getCall": Built(get_call, "answer validated; 404/8522 documented, its error body assumed"),
     "hangUp": Built(hang_up, "204 validated; CallDisconnected 200/7000 documented"),
     "terminate": Built(terminate, "204 validated; CallDisconnected 200/7000 validated"),

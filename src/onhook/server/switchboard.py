@@ -2,7 +2,15 @@
 
 from typing import Protocol
 
-from onhook.acs.models import CallConnectionProperties, CallParticipant, CreateCallRequest
+from onhook.acs.identifiers import Identifier
+from onhook.acs.models import (
+    AnswerCallRequest,
+    CallConnectionProperties,
+    CallParticipant,
+    CallRejectReason,
+    ConnectRequest,
+    CreateCallRequest,
+)
 from onhook.acs.requests import Asked, Reply
 from onhook.calls.directory import Resource
 from onhook.calls.record import CallRecord
@@ -15,6 +23,35 @@ class Switchboard(Protocol):
     def create_call(
         self, resource: Resource, request: CreateCallRequest, asked: Asked
     ) -> CallConnectionProperties: ...
+
+    def answer_call(
+        self, resource: Resource, request: AnswerCallRequest, asked: Asked
+    ) -> CallConnectionProperties:
+        """Bind a new connection to the ringing leg that `request.incoming_call_context` names.
+
+        The context is opened by the switch, which made it (acs/incoming_context.open_context), as are
+        those of `reject_call` and `redirect_call`; ended and used ones are refused with the errors there.
+        """
+        ...
+
+    def reject_call(
+        self, resource: Resource, incoming_call_context: str, reason: CallRejectReason, asked: Asked
+    ) -> None: ...
+
+    def redirect_call(
+        self, resource: Resource, incoming_call_context: str, target: Identifier, asked: Asked
+    ) -> None:
+        """`target` is normalised: a phone number or an ACS user."""
+        ...
+
+    def connect_call(
+        self, resource: Resource, server_call_id: str, request: ConnectRequest, asked: Asked
+    ) -> CallConnectionProperties:
+        """A new connection, with an identity of its own, in the open call that has this serverCallId.
+
+        Raises the 404/8522 of ACS if the resource has no such call.
+        """
+        ...
 
     def get_call(self, resource: Resource, call_connection_id: str) -> CallConnectionProperties: ...
 
