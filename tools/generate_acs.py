@@ -1,4 +1,4 @@
-"""Write src/onhook/acs/models_*.py, models.py, operations.py and COVERAGE.md from spec/.
+"""Write the models and operations under src/onhook/acs/, and COVERAGE.md, from spec/.
 
 python tools/generate_acs.py            write what changed
 python tools/generate_acs.py --check    write nothing; exit 1 and name the files that are stale
@@ -20,6 +20,52 @@ ACS = ROOT / "src/onhook/acs"
 
 SHORTER_NAMES = {"hangup_call": "hangUp", "terminate_call": "terminate"}
 """Operations whose names everybody says differently from the specification."""
+
+
+class OtherApi(NamedTuple):
+    """An API beside Call Automation, small enough for one file of models. `prefix` begins its modules."""
+
+    prefix: str
+    title: str
+    spec: Path
+    names: dict[str, str]
+    """What the specification calls an operation -> what we call it; names are unique over all APIs."""
+
+
+OTHER_APIS = (
+    OtherApi(
+        "identity",
+        "Identity",
+        ROOT / "spec/identity-2023-10-01.swagger.json",
+        {
+            "create": "createUser",
+            "delete": "deleteUser",
+            "revoke_access_tokens": "revokeTokens",
+            "issue_access_token": "issueToken",
+            "exchange_teams_user_access_token": "exchangeTeamsToken",
+        },
+    ),
+    OtherApi(
+        "phone",
+        "Phone Numbers",
+        ROOT / "spec/phonenumbers-2025-06-01.swagger.json",
+        {"get_by_number": "getPurchasedNumber", "list_phone_numbers": "listPurchasedNumbers"},
+    ),
+    OtherApi(
+        "sip_routing",
+        "SIP Routing",
+        ROOT / "spec/siprouting-2023-03-01.swagger.json",
+        {"get": "getSipRouting", "update": "updateSipRouting"},
+    ),
+)
+BODIES_BY_HAND = {"issueToken": "CommunicationIdentityAccessTokenRequest"}
+"""Operations whose body the rebuilt specification lost (validated: the SDKs send it)."""
+OPTIONAL_BODIES = frozenset({"createUser"})
+"""Operations that the SDKs also ask for without any body (validated)."""
+REPEATABLE_BY_HAND = frozenset({"createUser"})
+"""Operations whose Repeatability headers the rebuilt specification lost (documented: upstream has them)."""
+SHARED = ("CommunicationError", "CommunicationErrorResponse")
+"""The same in every API: models_common has them."""
 
 NAMED_BY_HAND = {
     ("MediaStreamingOptions", "transportType"): "StreamingTransportType",
@@ -46,6 +92,8 @@ class Property(NamedTuple):
     wire: str
     annotation: str
     required: bool
+    nullable: bool = False
+    """null is not the same as absent: a merge patch removes by it."""
 
 
 class Definition(NamedTuple):
@@ -60,7 +108,7 @@ class Definition(NamedTuple):
 
 def snake(name: str) -> str:
     """`sourceCallerIdNumber` -> `source_caller_id_number`; `q850Details` -> `q850_details`."""
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|\W", "_", name)
     return spaced.lower()
 
 
@@ -71,8 +119,10 @@ def camel(name: str) -> str:
 
 
 class Specification:
-    def __init__(self, document: dict[str, Any], event_types: Iterable[str]) -> None:
-        self.document = document
+    def __init__(
+        self, document: dict[str, Any], event_types: Iterable[str] = (), names: dict[str, str] = SHORTER_NAMES
+    ) -> None:
+        self.document, self.names = document, names
         self.definitions: dict[str, dict[str, Any]] = document["definitions"]
         self.enums: dict[str, list[str]] = {
             name: d["enum"] for name, d in self.definitions.items() if "enum" in d
@@ -84,7 +134,7 @@ class Specification:
             if "x-subtypes" in d and "allOf" not in d
         }
         sampled = {kind.rpartition(".")[2] for kind in event_types}
-        self.events = sorted(sampled & self.definitions.keys() | set(NOT_EVENTS_BY_SAMPLE))
+        self.events = sorted((sampled | set(NOT_EVENTS_BY_SAMPLE)) & self.definitions.keys())
         self.operations = list(self._operations())
 
     def structs(self) -> list[str]:
@@ -106,7 +156,9 @@ class Specification:
         if "items" in schema:
             return f"list[{self.type_of(owner, wire, schema['items'])}]"
         if "additionalProperties" in schema:
-            return f"dict[str, {self.type_of(owner, wire, schema['additionalProperties'])}]"
+            value = schema["additionalProperties"]
+            absent = " | None" if value.get("x-nullable") else ""
+            return f"dict[str, {self.type_of(owner, wire, value)}{absent}]"
         plain = {"string": "str", "boolean": "bool", "integer": "int", "number": "float"}[schema["type"]]
         if plain == "str":
             return self.enum_of(owner, wire, schema) or plain
@@ -126,7 +178,8 @@ class Specification:
     def definition(self, name: str) -> Definition:
         properties: list[Property] = []
         for owner, wire, schema, required in self.raw_properties(name):
-            properties.append(Property(wire, self.type_of(owner, wire, schema), required))
+            nullable = bool(schema.get("x-nullable"))
+            properties.append(Property(wire, self.type_of(owner, wire, schema), required, nullable))
         words = {word for p in properties for word in re.findall(r"\w+", p.annotation)}
         references = words & self.definitions.keys()
         return Definition(name, self.doc_of(name), properties, references)
@@ -150,14 +203,16 @@ class Specification:
                 body = next((p["schema"] for p in parameters if p["in"] == "body"), None)
                 answers = {int(s): a for s, a in operation["responses"].items() if s != "default"}
                 schema = next((a["schema"] for a in answers.values() if "schema" in a), None)
+                name = self.names.get(plain, camel(plain))
                 yield {
-                    "name": SHORTER_NAMES.get(plain, camel(plain)),
+                    "name": name,
                     "method": method.upper(),
                     "path": path,
-                    "request": body and body["$ref"].rpartition("/")[2],
+                    "request": body["$ref"].rpartition("/")[2] if body else BODIES_BY_HAND.get(name),
                     "response": schema and schema["$ref"].rpartition("/")[2],
                     "success": tuple(sorted(answers)),
-                    "repeatable": any(p["name"] == "Repeatability-Request-ID" for p in parameters),
+                    "repeatable": name in REPEATABLE_BY_HAND
+                    or any(p["name"] == "Repeatability-Request-ID" for p in parameters),
                 }
 
 
@@ -222,25 +277,30 @@ def in_order_of_use(spec: Specification, names: list[str]) -> list[str]:
 
 def enums_module(spec: Specification) -> str:
     lines = [f'"""Enumerations of the ACS wire. {GENERATED}"""', ""]
-    lines += ["from onhook.acs.wire import AnyCase", ""]
-    for name in sorted(spec.enums):
-        lines += ["", f"class {name}(AnyCase):"]
-        lines += [f'    {snake(value).upper()} = "{value}"' for value in spec.enums[name]]
-        lines.append("")
+    lines += ["from onhook.acs.wire import AnyCase", "", *enum_lines(spec)]
     return "\n".join(lines)
+
+
+def enum_lines(spec: Specification) -> Iterator[str]:
+    for name in sorted(spec.enums):
+        yield from ("", f"class {name}(AnyCase):")
+        yield from (f'    {snake(value).upper()} = "{value}"' for value in spec.enums[name])
+        yield ""
 
 
 def struct(definition: Definition) -> Iterator[str]:
     yield f"class {definition.name}(Model, frozen=True, kw_only=True):"
     yield f'    """{definition.doc}"""'
     yield ""
-    for wire, annotation, required in definition.properties:
+    for wire, annotation, required, nullable in definition.properties:
         name = snake(wire) + ("_" if wire == "from" else "")
         refers_to_itself = definition.name in re.findall(r"\w+", annotation)
         quoted = f'"{annotation}"' if refers_to_itself else None
         optional = f'"{annotation} | None"' if quoted else f"{annotation} | None"
         given = "" if camel(name) == wire else f'name="{wire}"'
-        if required:
+        if nullable:
+            yield f"    {name}: {annotation} | UnsetType | None = UNSET"
+        elif required:
             yield f"    {name}: {quoted or annotation}" + (f" = field({given})" if given else "")
         else:
             yield f"    {name}: {optional} = " + (f"field(default=None, {given})" if given else "None")
@@ -256,14 +316,19 @@ def struct_module(spec: Specification, module: str, files: dict[str, list[str]])
             if home[name] != module:
                 imports.setdefault(f"onhook.acs.{home[name]}", set()).add(name)
     body = "\n\n\n".join("\n".join(struct(definition)) for definition in definitions)
-    if "field(" in body:
-        imports.setdefault("msgspec", set()).add("field")
-    if "Annotated[" in body:
-        imports["typing"] = {"Annotated"}
-        imports.setdefault("msgspec", set()).add("Meta")
+    add_msgspec(imports, body)
     title = module.removeprefix("models_").capitalize()
     head = [f'"""{title} models of the ACS wire. {GENERATED}"""', ""]
     return "\n".join([*head, *import_lines(imports), "", "", body, ""])
+
+
+def add_msgspec(imports: dict[str, set[str]], body: str) -> None:
+    """What the text of some structs needs of msgspec and typing."""
+    used = {word for word in ("field", "Meta", "UNSET", "UnsetType") if re.search(rf"\b{word}\b", body)}
+    if used:
+        imports["msgspec"] = used
+    if "Annotated[" in body:
+        imports["typing"] = {"Annotated"}
 
 
 def import_lines(imports: dict[str, set[str]]) -> Iterator[str]:
@@ -284,18 +349,34 @@ def models_module(spec: Specification, files: dict[str, list[str]]) -> str:
     return "\n".join([*lines, "", "__all__ = [", *(f'    "{name}",' for name in names), "]", ""])
 
 
-def operations_module(spec: Specification) -> str:
+def other_models_module(api: OtherApi, spec: Specification) -> str:
+    """Enumerations and structs in one file."""
+    names = in_order_of_use(spec, [name for name in spec.structs() if name not in SHARED])
+    definitions = [spec.definition(name) for name in names]
+    enums = "\n".join(enum_lines(spec))
+    body = "\n\n\n".join("\n".join(struct(definition)) for definition in definitions)
+    imports: dict[str, set[str]] = {"onhook.acs.wire": {"Model"} | ({"AnyCase"} if enums else set())}
+    shared = {name for d in definitions for name in d.references & set(SHARED)}
+    if shared:
+        imports["onhook.acs.models_common"] = shared
+    add_msgspec(imports, body)
+    head = [f'"""Models of the ACS {api.title} API. {GENERATED}"""', ""]
+    return "\n".join([*head, *import_lines(imports), "", enums, "", body, ""])
+
+
+def operations_module(spec: Specification, models_from: str = "models") -> str:
     models = sorted({o[side] for o in spec.operations for side in ("request", "response")} - {None})
     rows = [
         f"    Operation({o['name']!r}, {o['method']!r}, {o['path']!r}, {o['request']}, {o['success']},"
-        f" {o['response']}, repeatable={o['repeatable']}),"
+        f" {o['response']}, repeatable={o['repeatable']}"
+        f"{', optional_body=True' if o['name'] in OPTIONAL_BODIES else ''}),"
         for o in spec.operations
     ]
     return "\n".join(
         [
             f'"""Operations of API version {spec.document["info"]["version"]}. {GENERATED}"""',
             "",
-            f"from onhook.acs.models import {', '.join(models)}",
+            f"from onhook.acs.{models_from} import {', '.join(models)}",
             "from onhook.acs.wire import Operation",
             "",
             "OPERATIONS = (",
@@ -354,6 +435,10 @@ def outputs() -> Iterator[tuple[Path, str]]:
         yield ACS / f"{module}.py", formatted(struct_module(spec, module, files))
     yield ACS / "models.py", formatted(models_module(spec, files))
     yield ACS / "operations.py", formatted(operations_module(spec))
+    for api in OTHER_APIS:
+        other = Specification(json.loads(api.spec.read_text()), names=api.names)
+        yield ACS / f"{api.prefix}_models.py", formatted(other_models_module(api, other))
+        yield ACS / f"{api.prefix}_operations.py", formatted(operations_module(other, f"{api.prefix}_models"))
     yield ROOT / "COVERAGE.md", coverage_page(spec)
 
 

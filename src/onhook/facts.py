@@ -34,12 +34,17 @@ class SipSeen(Observed, frozen=True, kw_only=True, gc=False, tag="sip"):
 
 
 class SipUnreadable(Observed, frozen=True, kw_only=True, gc=False, tag="sip-unreadable"):
-    """Bytes came from the peer that are no SIP message; `why` says where reading stopped."""
+    """Bytes came from the peer that are no SIP message; `why` says where reading stopped.
+
+    `candidates` is how many calls the bytes could belong to: 1 if they name their call, or only one waited
+    for this peer.
+    """
 
     transport: str
     peer: str
     data: bytes
     why: str
+    candidates: int = 1
 
 
 class TimerFired(Observed, frozen=True, kw_only=True, gc=False, tag="timer"):

@@ -40,3 +40,5 @@ class Operation(NamedTuple):
     response: type[Model] | None
     repeatable: bool
     """SDKs send Repeatability-Request-ID and Repeatability-First-Sent."""
+    optional_body: bool = False
+    """No body at all means the same as `{}`."""

@@ -4,7 +4,9 @@ Pure: inputs and `now` in, effects out. The call keeps its timeline, so that whe
 counted and closed it can be judged, and its one terminal event says what the verdict says.
 """
 
+from collections.abc import Callable
 from enum import Enum, auto
+from functools import partial
 from typing import TypeAlias
 
 import msgspec
@@ -38,6 +40,8 @@ from onhook.sip.messages import Malformed, Message
 RELEASE_SECONDS = 4.0
 """How long a BYE may stay unanswered before the application is told all the same."""
 MAX_TRACEBACK = 8000
+MAX_UNREADABLE = 100
+"""Unreadable messages of one call that are kept; more prove nothing new."""
 
 
 class State(Enum):
@@ -117,49 +121,77 @@ class Call(Machine[State]):
         self.leg: PhoneLeg | None = None
         self.trunk: Trunk | None = None
         self.timeline: Timeline = []
+        self.deadline: float | None = None
+        """When `handle_timeout` wants to be called next."""
         self._clocks: dict[Clock, float] = {}
         self._sequence = 0
+        self._taking: Fact | None = None
+        self._unreadable = 0
+        self._broken = False  # the leg failed twice: its timers and messages are left alone
 
-    # What goes in
+    # What goes in. Whatever is due by the time of an input happens before it: so the order in which a call
+    # saw its timers and its inputs can be told from its facts alone, and a replay takes the same way.
 
     def place(self, routed: Chosen | NotRouted, asked: ApiRequested) -> list[Effect]:
-        self.now = asked.at
-        return self._keep([Record(asked), *self.handle(Placed(routed))])
+        return self._take(asked, partial(self.handle, Placed(routed)))
 
     def hang_up(self, asked: ApiRequested) -> list[Effect]:
-        self.now = asked.at
-        asks = self.handle(HangUpAsked()) if self.accepts(HangUpAsked) else []
-        return self._keep([Record(asked), *asks])
+        return self._take(asked, lambda: self.handle(HangUpAsked()) if self.accepts(HangUpAsked) else [])
 
-    def receive(self, message: Message, data: bytes, source: Destination, now: float) -> list[Effect]:
-        self.now = now
-        leg = self.leg.id if self.leg else ""
+    def receive(
+        self, message: Message, data: bytes, source: Destination, now: float, *, candidates: int = 1
+    ) -> list[Effect]:
+        """A message of this call; or unreadable bytes that could be meant for as many as `candidates`."""
+        leg = self.leg
+        name = leg.id if leg else ""
         if isinstance(message, Malformed):
-            fact: Fact = SipUnreadable(
-                at=now, leg=leg, transport=source.transport, peer=source.peer, data=data, why=message.why
+            return self._receive_unreadable(
+                SipUnreadable(
+                    at=now,
+                    leg=name,
+                    transport=source.transport,
+                    peer=source.peer,
+                    data=data,
+                    why=message.why,
+                    candidates=candidates,
+                )
             )
-            return self._keep([Record(fact)])
         fact = SipSeen(
-            at=now, leg=leg, direction="received", transport=source.transport, peer=source.peer, message=data
+            at=now, leg=name, direction="received", transport=source.transport, peer=source.peer, message=data
         )
-        outputs = self.leg.receive(message, source, now) if self.leg else []
-        return self._keep([Record(fact), *self._rise(outputs)])
+        if leg is None or self._broken:
+            return self._take(fact, _nothing_more)
+        return self._take(fact, lambda: self._rise(leg.receive(message, source, self.now)))
+
+    def _receive_unreadable(self, fact: SipUnreadable) -> list[Effect]:
+        self._unreadable += 1
+        return self._take(fact, _nothing_more) if self._unreadable <= MAX_UNREADABLE else []
 
     def fail(self, to: Destination, error: str, now: float) -> list[Effect]:
         """The transport could not carry a message of this call."""
-        self.now = now
-        leg = self.leg.id if self.leg else ""
-        fact = TransportFailed(at=now, leg=leg, transport=to.transport, peer=to.peer, error=error)
-        outputs = self.leg.fail(error, now) if self.leg else []
-        return self._keep([Record(fact), *self._rise(outputs)])
+        leg = self.leg
+        name = leg.id if leg else ""
+        fact = TransportFailed(at=now, leg=name, transport=to.transport, peer=to.peer, error=error)
+        if leg is None or self._broken:
+            return self._take(fact, _nothing_more)
+        return self._take(fact, lambda: self._rise(leg.fail(error, self.now)))
 
     def media_seen(self, fact: MediaMeasured) -> list[Effect]:
-        """The first packet came."""
-        self.now = fact.at
-        return self._keep([Record(fact)])
+        """The first packet came. Media is measured beside the loop: what arrives late is dated now."""
+        if fact.at < self.now:
+            fact = msgspec.structs.replace(fact, at=self.now)
+        return self._take(fact, _nothing_more)
 
     def media_closed(self, fact: MediaMeasured) -> list[Effect]:
-        return self._keep([Record(fact), *self.handle(MediaClosed(fact))])
+        self._taking = fact
+        outputs = [Record(fact), *self.handle(MediaClosed(fact))]
+        self._taking = None
+        return self._keep(outputs)
+
+    def note(self, fact: Fact) -> None:
+        """A fact of this call that somebody else observed and keeps: it only counts in the timeline."""
+        if self.state is not State.ENDED:
+            self.timeline.append(fact)
 
     def resume(self, timeline: Timeline) -> None:
         """Take up an open call whose leg cannot be rebuilt, so that it can at least be ended."""
@@ -170,38 +202,61 @@ class Call(Machine[State]):
     def restart(self, now: float) -> list[Effect]:
         """End a call that outlived its server: release the telephone, and say why."""
         last = self.now
-        self.now = now
-        fact = ServerRestarted(at=now, last_seen_at=last)
+        self.now = max(last, now)
+        fact = ServerRestarted(at=self.now, last_seen_at=last)
         return self._keep([Record(fact), *self.handle(Restarted())])
 
     def fault(self, where: str, traceback: str, now: float) -> list[Effect]:
-        """Our code raised while handling this call: keep the proof, and end the call only."""
-        self.now = now
-        fact = FaultRaised(at=now, where=where, traceback=traceback[-MAX_TRACEBACK:])
-        ended = self.handle(Faulted()) if self.accepts(Faulted) else []
-        return self._keep([Record(fact), *ended])
+        """Our code raised while handling this call: keep the proof, and end this call only.
 
-    @property
-    def deadline(self) -> float | None:
-        times = list(self._clocks.values())
-        if self.leg and (at := self.leg.deadline) is not None:
-            times.append(at)
-        return min(times) if times else None
+        A second fault cuts the leg off, so that what fails for ever cannot fail for ever again.
+        """
+        self.now = max(self.now, now)
+        fact = FaultRaised(at=self.now, where=where, traceback=traceback[-MAX_TRACEBACK:])
+        taken, self._taking = self._taking, None
+        outputs: Outputs = [Record(fact)] if taken is None else [Record(taken), Record(fact)]
+        if self.accepts(Faulted):
+            return self._keep(outputs + self.handle(Faulted()))
+        self._broken = True
+        if self.state is State.ENDED and self.record.verdict is None:  # judging it is what failed
+            self.timeline = [fact]
+            return [*outputs, self._judge()]
+        return self._keep(outputs)
 
     def handle_timeout(self, now: float) -> list[Effect]:
-        self.now = now
+        self.now = max(self.now, now)
+        return self._keep(self._expire())
+
+    def _take(self, fact: Fact, act: Callable[[], Outputs]) -> list[Effect]:
+        """Time moves to that of `fact`; then it is kept, and acted upon."""
+        self._taking = fact
+        self.now = max(self.now, fact.at)
+        due = self.deadline is not None and self.deadline <= self.now
+        outputs = self._expire() if due else []
+        outputs.append(Record(fact))
+        outputs += act()
+        self._taking = None
+        return self._keep(outputs)
+
+    def _expire(self) -> Outputs:
         outputs: Outputs = []
-        for clock in [clock for clock, at in self._clocks.items() if at <= now]:
+        for clock in [clock for clock, at in self._clocks.items() if at <= self.now]:
             if self._clocks.pop(clock, None) is not None and self.accepts(clock):
                 outputs += self.handle(clock())
-        if self.leg:
-            outputs += self._rise(self.leg.handle_timeout(now))
-        return self._keep(outputs)
+        if self.leg and not self._broken:
+            outputs += self._rise(self.leg.handle_timeout(self.now))
+        return outputs
+
+    def _next_deadline(self) -> float | None:
+        times = list(self._clocks.values())
+        if self.leg and not self._broken and (at := self.leg.deadline) is not None:
+            times.append(at)
+        return min(times) if times else None
 
     @property
     def done(self) -> bool:
         """Ended, and nothing on the wire can still belong to it."""
-        return self.state is State.ENDED and (self.leg is None or self.leg.done)
+        return self.state is State.ENDED and (self.leg is None or self._broken or self.leg.done)
 
     # What the application asks to see
 
@@ -242,6 +297,7 @@ class Call(Machine[State]):
         elif self.record.verdict is None:
             self.timeline += [effect.fact for effect in kept if isinstance(effect, Record)]
             kept.append(self._judge())
+        self.deadline = self._next_deadline()
         return kept
 
     def _sent(self, transmit: Transmit) -> SipSeen:
@@ -261,8 +317,9 @@ class Call(Machine[State]):
         return call_over(self.record, verdict)
 
     def _close_media(self) -> Outputs:
+        """Its answer, the count, ends the call; it comes even where no media was ever opened."""
         self._clocks.clear()
-        return [CloseMedia(self.leg.id)] if self.leg else []
+        return [CloseMedia(leg_id(self.record))]
 
     # Actions
 
@@ -324,6 +381,15 @@ class Call(Machine[State]):
     def close(self, _: object) -> Outputs:
         return self._close_media()
 
+    def break_off(self, _: Faulted) -> Outputs:
+        """Our code is not to be trusted with this call any more, but the telephone should not stay up."""
+        try:
+            released = self._hang_up_leg()
+        except Exception:  # noqa: BLE001  # the fault that led here is on record; this one is its echo
+            self._broken = True
+            released = []
+        return [*released, *self._close_media()]
+
     TABLE = {
         (State.NEW, Placed): (State.CONNECTING, dial),
         (State.CONNECTING, NotRouted): (State.ENDED, nothing),
@@ -340,5 +406,10 @@ class Call(Machine[State]):
         (State.DISCONNECTING, ReleaseExpired): (State.CLOSING, close),
         (State.CLOSING, MediaClosed): (State.ENDED, nothing),
         **dict.fromkeys(rows(list(State)[1:4], Restarted), (State.ENDED, release_after_restart)),
-        **dict.fromkeys(rows(list(State)[1:4], Faulted), (State.CLOSING, close)),
+        **dict.fromkeys(rows(list(State)[1:4], Faulted), (State.CLOSING, break_off)),
     }
+
+
+def _nothing_more() -> Outputs:
+    """The fact itself is all."""
+    return []

@@ -8,6 +8,7 @@ from onhook.machine import Outputs
 from onhook.sip.digest import Credentials
 from onhook.sip.messages import Message, Request, Response
 from onhook.sip.offer import Negotiated, answer_offer, make_offer, read_answer, read_offer
+from onhook.sip.reason import SIP, Reason, write_reason
 from onhook.sip.sdp import SessionDescription, Unusable, parse_sdp
 from onhook.sip.session import (
     Answered,
@@ -20,6 +21,10 @@ from onhook.sip.session import (
     Unanswered,
 )
 from onhook.sip.transaction import Undeliverable
+
+NOT_ACCEPTABLE = 488
+"""What the Reason of our BYE says of an answer that we cannot use."""
+MAX_REASON_CHARACTERS = 80
 
 
 class LegRang(msgspec.Struct, frozen=True):
@@ -128,7 +133,8 @@ class PhoneLeg:
         answer = parse_sdp(response.body or self._early_answer)
         taken = answer if isinstance(answer, Unusable) else read_answer(self._offer, answer)
         if isinstance(taken, Unusable):
-            released = self.session.hang_up(now, f'SIP;cause=488;text="{taken.why[:80]}"')
+            reason = write_reason(Reason(SIP, NOT_ACCEPTABLE, _plain(taken.why)))
+            released = self.session.hang_up(now, reason)
             return [LegUnusable(taken.why), *self._rise(released, now)]
         return [self._start(taken), LegConnected()]
 
@@ -157,3 +163,9 @@ class PhoneLeg:
             return None
         self._effects.append(self._start(agreed))
         return answer.to_bytes()
+
+
+def _plain(text: str) -> str:
+    """Words about a stranger's SDP, fit for a header of ours."""
+    kept = text[:MAX_REASON_CHARACTERS]
+    return "".join(char if char.isascii() and char.isprintable() else "?" for char in kept)

@@ -16,11 +16,16 @@ def fault_in(number: str) -> str:
     if not number:
         return "the number is empty"
     digits = number.removeprefix("+")
+    if not digits:
+        return "no digit follows the +"
     if number.startswith("00"):
         return f"it begins with 00; write +{number[2:]}"
+    if "+" in digits:
+        return "a + may stand at its beginning only, once"
     if not digits.isascii() or not digits.isdigit():
         wrong = sorted({char for char in digits if char not in "0123456789"})
-        return f"it holds {', '.join(repr(char) for char in wrong[:5])}; only + and digits are allowed"
+        shown = ", ".join(repr(char) for char in wrong[:5])
+        return f"it holds {shown}; only + and digits are allowed"
     if digits.startswith("0"):
         return "the country code begins with 0"
     if not number.startswith("+"):

@@ -2,14 +2,30 @@
 
 After a crash the switch replays each open call, so that the restarted server knows its dialog and can
 release the telephone properly instead of leaving it off the hook.
+
+When did timers fire? A call lets everything that is due happen before it takes an input, so the facts tell:
+what is due at an input's time fired before it, and what fired by itself shows in the messages and timers
+that it brought forth, which are facts with their own times. Timers that show in nothing change nothing that
+an input could tell.
 """
 
-from onhook.calls.call import Call
+from onhook.calls.call import Call, State
 from onhook.calls.directory import Trunk, VoiceRoute
 from onhook.calls.record import CallRecord
 from onhook.calls.routing import Chosen
 from onhook.effects import Destination, Effect
-from onhook.facts import ApiRequested, Fact, MediaMeasured, RouteTaken, SipSeen, Timeline, TransportFailed
+from onhook.endings.reading import ends_call
+from onhook.facts import (
+    ApiRequested,
+    Fact,
+    MediaMeasured,
+    RouteTaken,
+    SipSeen,
+    SipUnreadable,
+    Timeline,
+    TimerFired,
+    TransportFailed,
+)
 from onhook.sip.headers import split_host_port
 from onhook.sip.messages import parse
 
@@ -26,8 +42,6 @@ def replay(
     effects: list[Effect] = []
     created: ApiRequested | None = None
     for fact in timeline:
-        if call.deadline is not None and call.deadline <= fact.at:
-            effects += call.handle_timeout(fact.at)
         if isinstance(fact, ApiRequested) and created is None:
             created = fact
         elif isinstance(fact, RouteTaken) and created is not None:
@@ -39,18 +53,27 @@ def replay(
 
 
 def _feed(call: Call, fact: Fact) -> list[Effect]:
-    """Give a fact from outside back to the call; what the call observed of itself it will observe again."""
-    if isinstance(fact, SipSeen) and fact.direction == "received":
-        return call.receive(parse(fact.message), fact.message, _destination(fact), fact.at)
-    if isinstance(fact, TransportFailed):
-        return call.fail(_destination(fact), fact.error, fact.at)
-    if isinstance(fact, ApiRequested):
-        return call.hang_up(fact)
-    if isinstance(fact, MediaMeasured):
-        return call.media_seen(fact)
-    return []
+    """Give a fact from outside back to the call; what the call observed of itself it observes again."""
+    match fact:
+        case SipSeen(direction="received"):
+            return call.receive(parse(fact.message), fact.message, _destination(fact), fact.at)
+        case SipSeen() | TimerFired():
+            due = call.deadline is not None and call.deadline <= fact.at
+            return call.handle_timeout(fact.at) if due else []
+        case SipUnreadable():
+            message, source = parse(fact.data), _destination(fact)
+            return call.receive(message, fact.data, source, fact.at, candidates=fact.candidates)
+        case TransportFailed():
+            return call.fail(_destination(fact), fact.error, fact.at)
+        case ApiRequested() if ends_call(fact.operation):
+            return call.hang_up(fact)
+        case MediaMeasured():
+            return call.media_closed(fact) if call.state is State.CLOSING else call.media_seen(fact)
+        case _:
+            call.note(fact)
+            return []
 
 
-def _destination(fact: SipSeen | TransportFailed) -> Destination:
+def _destination(fact: SipSeen | SipUnreadable | TransportFailed) -> Destination:
     host, port = split_host_port(fact.peer) or (fact.peer, None)
     return Destination(fact.transport, host, port or 0)

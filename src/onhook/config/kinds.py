@@ -6,6 +6,7 @@ where a value came from; that is drafts.py's part of the message.
 
 import base64
 import binascii
+import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +18,6 @@ T = TypeVar("T")
 
 GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252}[A-Za-z0-9_])?\.?")
-ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,45}(%[A-Za-z0-9_.-]{1,15})?")
 
 MAX_TEXT = 1_000
 """Characters of one text value."""
@@ -172,7 +172,13 @@ def _read_transport(value: object) -> str:
 
 
 def _is_host(value: str) -> bool:
-    return bool(HOST.fullmatch(value) or (":" in value and ADDRESS.fullmatch(value)))
+    if ":" not in value and not re.fullmatch(r"[0-9.]+", value):
+        return bool(HOST.fullmatch(value))
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        return False
+    return True
 
 
 MAX_PATTERN = 200

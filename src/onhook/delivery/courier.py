@@ -1,10 +1,12 @@
 """Delivers the outbox over HTTP: in order within a call, side by side between calls, at least once.
 
 Each call with something to say has a lane: a queue, and one task that empties it. A failed event is
-tried again by the schedule, and holds back only the later events of its own call.
+tried again by the schedule, and holds back only the later events of its own call. Whatever goes wrong with
+a try is a failed try: a lane ends when it is empty, never before.
 """
 
 import asyncio
+import contextlib
 import logging
 import ssl
 from collections import deque
@@ -19,12 +21,17 @@ from onhook.facts import EventAttempted, Fact
 
 MAX_ANSWER_BYTES = 65_536
 """How much of an application's answer is read; the rest is not waited for."""
+BODY_SECONDS = 1.0
+"""How long the body of an answer may take; its status has counted already."""
 MAX_POSTS_AT_A_TIME = 200
+PAUSE_AFTER_FAULT_SECONDS = 1.0
+"""After a fault of our own, so that a lane that cannot go on does not spin."""
+MAX_ERROR_CHARACTERS = 500
 log = logging.getLogger(__name__)
 
 
 class Journal(Protocol):
-    def add_facts(self, call_id: str, facts: list[Fact]) -> None: ...
+    def note(self, call_id: str, fact: Fact) -> None: ...
 
     def add_settlement(self, settled: Settlement) -> None: ...
 
@@ -48,6 +55,8 @@ class Courier:
         self._lanes: dict[str, deque[OutboxEvent]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._session: aiohttp.ClientSession | None = None
+        self._closed = False
+        self._longest_pause = max(schedule.delays_seconds)
 
     def start(self) -> None:
         connector = aiohttp.TCPConnector(ssl=self._trust or True, limit=0, ttl_dns_cache=60)
@@ -58,6 +67,7 @@ class Courier:
 
     async def close(self) -> None:
         """Stop at once: what is not delivered stays in the store for the next start."""
+        self._closed = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -70,7 +80,9 @@ class Courier:
         return sum(len(lane) for lane in self._lanes.values())
 
     def deliver(self, events: Iterable[OutboxEvent]) -> None:
-        """Take over events that are safely stored."""
+        """Take over events that are safely stored. After `close` they wait there for the next start."""
+        if self._closed:
+            return
         for event in events:
             lane = self._lanes.get(event.call_id)
             if lane is not None:
@@ -86,8 +98,14 @@ class Courier:
         while lane:
             event = lane[0]
             if (wait := event.due - self._now()) > 0:
-                await asyncio.sleep(wait)
-            if await self._attempt(event):
+                await asyncio.sleep(min(wait, self._longest_pause))  # the clock may have been set since
+            try:
+                finished = await self._attempt(event)
+            except Exception:
+                log.exception("event %s could not be settled; it will be tried again", event.id)
+                await asyncio.sleep(PAUSE_AFTER_FAULT_SECONDS)
+                continue
+            if finished:
                 lane.popleft()
         del self._lanes[call_id]
 
@@ -118,18 +136,34 @@ class Courier:
         fate: Fate = "delivered" if taken else "abandoned" if due is None else "retry"
         if fate == "abandoned":
             log.warning("event %s (%s) is given up after %d attempts", event.id, event.type, event.attempts)
-        self._journal.add_facts(event.call_id, [attempted])
+        self._journal.note(event.call_id, attempted)
         self._journal.add_settlement(Settlement(event.id, fate, event.attempts, event.due))
         return fate != "retry"
 
     async def _post(self, event: OutboxEvent) -> tuple[int | None, str]:
         """(HTTP status or None, error text). Redirects are not followed: an event goes where it was sent."""
-        assert self._session is not None
         try:
+            assert self._session is not None, "deliver was called before start"
             async with self._session.post(event.uri, data=event.body, allow_redirects=False) as response:
-                await response.content.read(MAX_ANSWER_BYTES)
+                await _read_rest(response)
                 return response.status, "" if response.status < 300 else response.reason or ""
         except TimeoutError:
             return None, f"no answer within {self._schedule.timeout_seconds:g} s"
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            return None, f"{type(error).__name__}: {error}"[:500]
+            return None, _told(error)
+        except Exception as error:
+            log.exception("posting event %s to %s failed", event.id, event.uri)
+            return None, _told(error)
+
+
+async def _read_rest(response: aiohttp.ClientResponse) -> None:
+    """The body says nothing to us, but a connection is used again only if it was read."""
+    if response.content.at_eof():
+        return
+    with contextlib.suppress(TimeoutError, aiohttp.ClientError):
+        async with asyncio.timeout(BODY_SECONDS):
+            await response.content.read(MAX_ANSWER_BYTES)
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:MAX_ERROR_CHARACTERS]

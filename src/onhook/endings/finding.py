@@ -115,9 +115,12 @@ def timer(reading: Reading, number: int, meaning: str) -> Proof | None:
 
 def unreadable(reading: Reading, number: int) -> Proof:
     fact = reading.timeline[number - 1]
-    why = printable(fact.why) if isinstance(fact, SipUnreadable) else ""
-    size = len(fact.data) if isinstance(fact, SipUnreadable) else 0
-    return Proof(number, f"{size} bytes came that are no SIP message: {why}")
+    if not isinstance(fact, SipUnreadable):
+        return Proof(number, "bytes came that are no SIP message")
+    shared = f", for one of {fact.candidates} calls that waited" if fact.candidates > 1 else ""
+    return Proof(
+        number, f"{len(fact.data)} bytes came that are no SIP message{shared}: {printable(fact.why)}"
+    )
 
 
 def failure(reading: Reading, number: int) -> Proof:

@@ -256,7 +256,7 @@ def _attempt_of(reading: Reading, leg: str) -> Attempt:
 
 
 def _unreadable(reading: Reading, fact: SipUnreadable, number: int) -> None:
-    if reading.ended:
+    if reading.ended or fact.candidates > 1:  # it may have been meant for another call: it blames none
         reading.strays.append(number)
     else:
         _attempt_of(reading, fact.leg).unreadable.append(number)

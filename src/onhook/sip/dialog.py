@@ -1,8 +1,10 @@
 """A dialog: what both ends keep of each other after an INVITE met its answer (RFC 3261 section 12)."""
 
 from onhook.effects import Destination
-from onhook.sip.headers import split_host_port
+from onhook.sip.headers import parse_name_addr, split_host_port
 from onhook.sip.messages import Headers, Request, Response
+from onhook.sip.uri import scheme_of
+from onhook.sip.validity import CALL_SCHEMES
 
 MAX_FORWARDS = "70"
 USER_AGENT = "onhook"
@@ -56,7 +58,7 @@ class Dialog:
             local_tag=invite.from_tag,
             remote_tag=response.to_tag,
             local_cseq=invite.cseq.number if invite.cseq else 1,
-            remote_target=_uri_of(contacts[0]) if contacts else invite.uri,
+            remote_target=_target_of(contacts) or invite.uri,
             route_set=list(reversed(response.headers.values("record-route"))),
             fallback=peer,
         )
@@ -90,8 +92,8 @@ class Dialog:
         self.remote_cseq = number
         return True
 
-    def request(self, method: str, *, cseq: int | None = None) -> Request:
-        """A request within the dialog, without its Via (section 12.2.1.1).
+    def request(self, method: str, *, cseq: int | None = None, via: str = "") -> Request:
+        """A request within the dialog (section 12.2.1.1); without `via` its Via is still to be added.
 
         An ACK passes the number of the INVITE that it acknowledges as `cseq`; others count on.
         """
@@ -102,6 +104,8 @@ class Dialog:
         if routes and ";lr" not in routes[0].lower():  # a strict router wants itself in the Request-URI
             uri, routes = _uri_of(routes[0]), [*routes[1:], f"<{self.remote_target}>"]
         headers = Headers()
+        if via:  # first, where every proxy looks for it (section 7.3.1)
+            headers.add("via", via)
         headers.add("max-forwards", MAX_FORWARDS)
         for route in routes:
             headers.add("route", route)
@@ -113,14 +117,24 @@ class Dialog:
         return Request(method, uri, headers)
 
     def refresh(self, contact: str) -> None:
-        """Take a new remote target from the peer's Contact (section 12.2.1.2)."""
-        self.remote_target = _uri_of(contact)
+        """Take a new remote target from the peer's Contact (section 12.2.1.2); keep ours if it has no URI."""
+        self.remote_target = _target_of([contact]) or self.remote_target
 
     @property
     def next_hop(self) -> Destination:
         """Where a request of this dialog goes: the nearest proxy, else the peer's Contact."""
         uri = _uri_of(self.route_set[0]) if self.route_set else self.remote_target
         return destination_of(uri, self.fallback)
+
+
+def _target_of(contacts: list[str]) -> str:
+    """The URI of the first Contact; empty if it cannot be a Request-URI.
+
+    Not read more strictly than that: gateways write users like "#31" that are no URI by the book.
+    """
+    contact = parse_name_addr(contacts[0]) if contacts else None
+    uri = contact.uri if contact else ""
+    return uri if scheme_of(uri) in CALL_SCHEMES and not any(char.isspace() for char in uri) else ""
 
 
 def _uri_of(value: str) -> str:

@@ -26,6 +26,9 @@ from onhook.sip.validity import check_response
 
 MAX_FORKS = 16
 """Answers of different far ends to one INVITE that are still acknowledged and released."""
+LATE_ANSWER_SECONDS = 180.0
+"""How long after a CANCEL that nobody obeyed an answer may come: proxies let a phone ring for three minutes
+(timer C, RFC 3261 section 16.6)."""
 
 
 class State(Enum):
@@ -57,6 +60,10 @@ class NoResponse(msgspec.Struct, frozen=True):
 
 class CancelExpired(msgspec.Struct, frozen=True):
     """Input: a cancelled INVITE got no final response for 64*T1 (section 9.1)."""
+
+
+class LateAnswerExpired(msgspec.Struct, frozen=True):
+    """Input: after LATE_ANSWER_SECONDS no answer to a cancelled INVITE is reckoned with any more."""
 
 
 class Challenged(msgspec.Struct, frozen=True):
@@ -140,7 +147,7 @@ class OutboundSession(Machine[State]):
         self._finished: list[InviteClient] = []  # challenged ones, still absorbing
         self._requests: dict[str, NonInviteClient] = {}  # CANCEL and BYEs by branch
         self._forks: dict[str, tuple[Dialog, Transmit]] = {}  # ACK of each answer by To tag
-        self._timers: dict[type[NoResponse | CancelExpired], float] = {}
+        self._timers: dict[type[NoResponse | CancelExpired | LateAnswerExpired], float] = {}
         self._told = False
         self._body = b""
 
@@ -320,8 +327,7 @@ class OutboundSession(Machine[State]):
         return transaction.start()
 
     def _send_bye(self, dialog: Dialog, reason: str = "") -> Outputs:
-        bye = dialog.request("BYE")
-        bye.headers.add("via", self._via())
+        bye = dialog.request("BYE", via=self._via())
         for name, value in self._authorize("BYE", bye.uri):
             bye.headers.add(name, value)
         if reason:
@@ -360,8 +366,7 @@ class OutboundSession(Machine[State]):
         assert self._invite is not None
         dialog = Dialog.of_client(self._invite.request, response, self.peer)
         sent = self._invite.request
-        ack = dialog.request("ACK", cseq=sent.cseq.number if sent.cseq else 1)
-        ack.headers.add("via", self._via())
+        ack = dialog.request("ACK", cseq=sent.cseq.number if sent.cseq else 1, via=self._via())
         for name in ("authorization", "proxy-authorization"):  # the INVITE's own (section 22.1)
             for value in sent.headers.all(name):
                 ack.headers.add(name, value)
@@ -426,8 +431,11 @@ class OutboundSession(Machine[State]):
         return self._start_request(Request("CANCEL", invite.uri, headers), self.peer)
 
     def cancel_expired(self, _: CancelExpired) -> Outputs:
+        """It rings on, for all we know: stay, so that an answer is still acknowledged and released."""
         fact = TimerFired(at=self.now, leg=self.leg, name="CANCEL", after_seconds=GIVE_UP)
-        return [Record(fact), *self._finish(Unanswered("CANCEL"))]
+        outputs = [Record(fact), *self._finish(Unanswered("CANCEL"))]
+        self._timers[LateAnswerExpired] = self.now + LATE_ANSWER_SECONDS
+        return outputs
 
     def bye(self, hang_up: HangUp) -> Outputs:
         assert self.dialog is not None
@@ -485,4 +493,5 @@ class OutboundSession(Machine[State]):
             for row in rows((State.ABANDONED, State.CANCELLING, State.RELEASING), HangUp)
         },
         (State.ENDED, HangUp): (State.ENDED, nothing),
+        (State.ENDED, LateAnswerExpired): (State.ENDED, nothing),
     }

@@ -42,7 +42,5 @@ def _answer(request: Request, response: Response, source: Destination) -> Transm
     """Send `response` where it belongs; the request's Via as we found it is marked in the copy."""
     marked = Request(request.method, request.uri, request.headers.copy())
     mark_source(marked, source)
-    response.headers.remove("via")
-    for line in marked.headers.all("via"):
-        response.headers.add("via", line)
+    response.headers.take("via", marked.headers)
     return Transmit(response.to_bytes(), reply_to(request, source))

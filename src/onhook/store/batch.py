@@ -10,6 +10,9 @@ from onhook.calls.outbox import OutboxEvent, Settlement
 from onhook.calls.record import CallRecord
 from onhook.facts import Fact
 
+MAX_FORGOTTEN_AT_A_TIME = 1_000
+"""Calls that one cleaning of a store drops; nothing else can be written meanwhile."""
+
 
 class KeptReply(msgspec.Struct, frozen=True):
     """A first answer, to be given again to a repeated request."""
@@ -31,4 +34,4 @@ class Batch(msgspec.Struct):
 
 
 class StoreFailed(Exception):
-    """The store could not write (disk full, file gone, damaged). The text says what and where."""
+    """The store could not read or write (disk full, file gone, damaged). The text says what and where."""

@@ -5,7 +5,7 @@ import copy
 from onhook.calls.outbox import OutboxEvent, Settlement
 from onhook.calls.record import CallRecord
 from onhook.facts import Fact, Timeline
-from onhook.store.batch import Batch
+from onhook.store.batch import MAX_FORGOTTEN_AT_A_TIME, Batch
 
 
 class MemoryStore:
@@ -22,7 +22,8 @@ class MemoryStore:
         for call_id, record in batch.records.items():
             self._records[call_id] = copy.copy(record)
         for event in batch.events:
-            self._outbox[event.id] = copy.copy(event)
+            if event.id not in self._abandoned:
+                self._outbox.setdefault(event.id, copy.copy(event))
         for settled in batch.settlements:
             self._settle(settled)
         for reply in batch.replies:
@@ -50,7 +51,9 @@ class MemoryStore:
         return [copy.copy(record) for record in records[:limit]]
 
     def open_calls(self) -> list[CallRecord]:
-        return [copy.copy(record) for record in self._records.values() if record.ended_at is None]
+        """The oldest first."""
+        found = [copy.copy(record) for record in self._records.values() if record.ended_at is None]
+        return sorted(found, key=lambda record: record.started_at)
 
     def undelivered(self) -> list[OutboxEvent]:
         """In the order in which they were published."""
@@ -64,17 +67,24 @@ class MemoryStore:
         return kept[1] if kept else None
 
     def forget(self, *, calls_before: float, replies_before: float) -> int:
-        """Drop calls that ended before the one time, replies kept before the other; how many calls."""
+        """Drop calls that ended before the one time, replies kept before the other; how many calls.
+
+        At most MAX_FORGOTTEN_AT_A_TIME calls, the oldest first: ask again while it gives that many.
+        """
+        ended = [record for record in self._records.values() if record.ended_at is not None]
+        ended.sort(key=lambda record: record.started_at)
         old = [
-            call_id
-            for call_id, record in self._records.items()
-            if record.ended_at is not None and record.ended_at < calls_before
+            record.id for record in ended if record.ended_at is not None and record.ended_at < calls_before
         ]
-        for call_id in old:
+        gone = set(old[:MAX_FORGOTTEN_AT_A_TIME])
+        for call_id in gone:
             del self._records[call_id]
             self._facts.pop(call_id, None)
+        self._abandoned = {
+            event_id: event for event_id, event in self._abandoned.items() if event.call_id not in gone
+        }
         self._replies = {key: kept for key, kept in self._replies.items() if kept[0] >= replies_before}
-        return len(old)
+        return len(gone)
 
     def close(self) -> None:
         """Nothing to release."""

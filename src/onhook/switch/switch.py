@@ -4,6 +4,7 @@ One turn of the event loop is one unit: all facts, records and events that it br
 together, and only then do messages and events leave (store/journal.py).
 """
 
+import ipaddress
 import logging
 import traceback
 from collections import Counter
@@ -22,19 +23,26 @@ from onhook.calls.call import Call, State, leg_id
 from onhook.calls.directory import Directory, Resource
 from onhook.calls.outbox import OutboxEvent
 from onhook.calls.record import CallRecord
-from onhook.calls.replay import replay
 from onhook.calls.routing import Chosen, choose_trunk
 from onhook.effects import CloseMedia, Destination, Effect, Publish, Record, StartMedia, Transmit
 from onhook.facts import ApiRequested, Fact, MediaMeasured, Timeline
+from onhook.media.settings import PortsUsedUp
 from onhook.sip.messages import Malformed, Request, parse
 from onhook.sip.stray import answer_malformed, answer_stray
-from onhook.store.batch import KeptReply
+from onhook.store.batch import KeptReply, StoreFailed
 from onhook.store.journal import Journal
 from onhook.switch.asking import Sources, new_record, one_phone, properties
 from onhook.switch.deadlines import Deadlines
+from onhook.switch.recovery import rebuild
 
 MAX_SUSPECTS = 16
 """Calls that unreadable bytes without a Call-ID are noted on: those waiting for that trunk."""
+STORE_RETRY_SECONDS = 2
+PORTS_RETRY_SECONDS = 5
+KEEP_ALIVE = b"\r\n\0"
+"""Datagrams of these only keep NAT open (RFC 5626 section 3.5.1, and what phones send instead)."""
+"""Retry-After of refusals; both SDKs repeat a createCall by it, with the same Repeatability-Request-ID."""
+MAX_WHERE_CHARACTERS = 500
 log = logging.getLogger(__name__)
 
 
@@ -94,18 +102,29 @@ class Switch:
         self._on_trunk: Counter[str] = Counter()
         self._deadlines = Deadlines[Call](sources.now, self._wake)
         self._replies: dict[str, Reply] = {}
-        self._transmits: list[Transmit] = []
+        self._transmits: list[tuple[str, Transmit]] = []
+        """By callConnectionId, until they are saved; the events too."""
         self._events: list[OutboxEvent] = []
+        self._unsaved: dict[str, tuple[Call, str]] = {}
+        """Calls whose creation is not saved yet, each with the Repeatability-Request-ID of its request."""
         network.on_receive(self._receive)
         network.on_failure(self._fail)
         media.on_measured(self._measured)
+        journal.on_failure(self._withdraw_unsaved)
+        journal.on_noted(self._noted)
 
     # What the application asks (server.Switchboard)
 
     def create_call(
         self, resource: Resource, request: CreateCallRequest, asked: Asked
     ) -> CallConnectionProperties:
-        """Place a call to one telephone; the outcome follows as an event. Raises ApiError."""
+        """Place a call to one telephone; the outcome follows as an event. Raises ApiError.
+
+        While the store fails, or no RTP port is left, nothing is begun: 503 with Retry-After, and no call
+        that could have an ending. These two are not ACS behaviour but this machine's own limits.
+        """
+        if self._journal.failure:
+            raise _store_failed(self._journal.failure)
         target = one_phone(request)
         if len(self.calls) >= self.limits.max_calls:
             raise ApiError(
@@ -115,13 +134,24 @@ class Switch:
         routed = choose_trunk(self.directory, resource, target, record.source, self._on_trunk)
         if isinstance(routed, Chosen):
             record.local = self._network.via_address(routed.trunk.destination)
-            record.media = self._media.open(leg_id(record))
+            record.media = self._open_media(record)
         call = Call(record, setup_seconds=self.limits.setup_seconds, max_seconds=self.limits.max_call_seconds)
         self._enter(call)
+        if not self._unsaved:
+            self._journal.then(self._unsaved.clear)
+        self._unsaved[record.id] = call, asked.repeatability_id
         created = self._request_fact(asked, 201, f"to {target} from {record.source or 'nobody'}")
         self._guard(call, partial(call.place, routed, created))
         self._journal.add_record(record)
         return properties(call)
+
+    def _open_media(self, record: CallRecord) -> tuple[str, int]:
+        try:
+            return self._media.open(leg_id(record))
+        except PortsUsedUp as error:
+            raise ApiError(
+                503, "MediaPortsUsedUp", str(error), retry_after_seconds=PORTS_RETRY_SECONDS
+            ) from error
 
     def get_call(self, resource: Resource, call_connection_id: str) -> CallConnectionProperties:
         return properties(self._find(resource, call_connection_id))
@@ -147,7 +177,10 @@ class Switch:
         """The first answer to a repeated request, from this run or from the store."""
         if (known := self._replies.get(key)) is not None:
             return known
-        kept = self._archive.reply(key)
+        try:
+            kept = self._archive.reply(key)
+        except StoreFailed as error:
+            raise _store_failed(str(error)) from error
         return msgspec.msgpack.decode(kept, type=Reply) if kept else None
 
     def remember(self, key: str, reply: Reply) -> None:
@@ -159,7 +192,41 @@ class Switch:
         self._replies.pop(key, None)
 
     async def written(self) -> None:
-        await self._journal.written()
+        """Return when all is saved; ApiError 503 if it could not be.
+
+        A call whose creation could not be saved is withdrawn: its application is told that it failed, so
+        the telephone must not ring later after all. A hang-up is not: it is carried out when the store
+        works again, and asking for it once more does no harm.
+        """
+        try:
+            await self._journal.written()
+        except StoreFailed as error:
+            raise _store_failed(str(error)) from error
+
+    def _withdraw_unsaved(self) -> None:
+        """Nothing of these calls has left the machine, and nothing will."""
+        withdrawn = dict(self._unsaved)
+        self._unsaved.clear()
+        requests = {request_id for _, request_id in withdrawn.values() if request_id}
+        keys = {key for key in self._replies if key.rpartition(" ")[2] in requests}
+        for key in keys:
+            del self._replies[key]
+        self._transmits = [(owner, transmit) for owner, transmit in self._transmits if owner not in withdrawn]
+        self._events = [event for event in self._events if event.call_id not in withdrawn]
+        self._journal.discard(withdrawn.keys(), keys)
+        for call, _ in withdrawn.values():
+            self._forget(call)
+
+    def _forget(self, call: Call) -> None:
+        record, leg = call.record, call.leg
+        self._deadlines.set(call, None)
+        still_open = self.calls.pop(record.id, None) is not None
+        if leg is None:
+            return
+        if self._by_sip_id.pop(leg.sip_call_id, None) is not None and still_open:
+            self._on_trunk[record.trunk] -= 1
+        if self._by_leg.pop(leg.id, None) is not None:
+            self._media.close(leg.id)
 
     # After a restart
 
@@ -168,31 +235,10 @@ class Switch:
         self._post.deliver(self._archive.undelivered())
         found = self._archive.open_calls()
         for record in found:
-            call = self._rebuild(record)
+            call = rebuild(record, self._archive.facts, self.directory.trunks, self.limits)
             self._enter(call)
-            self._guard(call, partial(self._restart, call))
+            self._guard(call, partial(call.restart, self._sources.now()))
         return len(found)
-
-    def _rebuild(self, record: CallRecord) -> Call:
-        """The call as it stood; without its leg where no trunk is left to speak to."""
-        timeline = self._archive.facts(record.id)
-        trunk = self.directory.trunks.get(record.trunk)
-        limits = self.limits
-        if trunk is not None:
-            call, _ = replay(
-                record,
-                timeline,
-                trunk,
-                setup_seconds=limits.setup_seconds,
-                max_seconds=limits.max_call_seconds,
-            )
-        else:
-            call = Call(record, setup_seconds=limits.setup_seconds, max_seconds=limits.max_call_seconds)
-            call.resume(timeline)
-        return call
-
-    def _restart(self, call: Call) -> list[Effect]:
-        return call.restart(self._sources.now())
 
     # What the world brings
 
@@ -210,13 +256,20 @@ class Switch:
                 self._network.send(answer.data, answer.to)
 
     def _receive_unreadable(self, message: Malformed, data: bytes, source: Destination) -> None:
+        """With a Call-ID they belong to that call; without one they are noted on every call that waits."""
+        if not data.strip(KEEP_ALIVE):
+            return
         answer = answer_malformed(message, source, self._sources.seed())
         if answer is not None:
             self._network.send(answer.data, answer.to)
-        known = self._by_sip_id.get(message.call_id)
-        suspects = [known] if known else [call for call in self.calls.values() if _waits_for(call, source)]
+        if message.call_id:
+            known = self._by_sip_id.get(message.call_id)
+            suspects = [] if known is None else [known]
+        else:
+            suspects = [call for call in self.calls.values() if _waits_for(call, source)]
+        now, candidates = self._sources.now(), len(suspects)
         for call in suspects[:MAX_SUSPECTS]:
-            self._guard(call, partial(call.receive, message, data, source, self._sources.now()))
+            self._guard(call, partial(call.receive, message, data, source, now, candidates=candidates))
 
     def _fail(self, to: Destination, error: str) -> None:
         for call in [call for call in self.calls.values() if _speaks_to(call, to)]:
@@ -227,46 +280,59 @@ class Switch:
         if call is not None:
             self._guard(call, partial(call.media_seen, fact))
 
+    def _noted(self, call_id: str, fact: Fact) -> None:
+        call = self.calls.get(call_id)
+        if call is not None:
+            call.note(fact)
+
     # Performing effects
 
     def _guard(self, call: Call, act: Callable[[], list[Effect]]) -> None:
         """Run one input of a call; a fault of ours ends that call, with its proof, and no other."""
         try:
             effects = act()
-        except Exception as error:
-            log.exception("call %s failed", call.record.id)
-            where = f"{type(error).__name__}: {error}"
-            effects = call.fault(where, traceback.format_exc(), self._sources.now())
+        except Exception as error:  # noqa: BLE001  # _fault logs it and keeps it as a fact
+            effects = self._fault(call, error)
         self._perform(call, effects)
 
+    def _fault(self, call: Call, error: Exception) -> list[Effect]:
+        log.error("call %s failed", call.record.id, exc_info=error)
+        where = f"{type(error).__name__}: {error}"[:MAX_WHERE_CHARACTERS]
+        return call.fault(where, "".join(traceback.format_exception(error)), self._sources.now())
+
     def _perform(self, call: Call, effects: list[Effect]) -> None:
-        facts: list[Fact] = []
-        record = call.record
+        facts = [effect.fact for effect in effects if isinstance(effect, Record)]
+        self._journal.add_facts(call.record.id, facts)
+        consequences: list[Effect] = []
         for effect in effects:
-            if isinstance(effect, Record):
-                facts.append(effect.fact)
-            elif isinstance(effect, Transmit):
-                self._send_later(effect)
-            elif isinstance(effect, Publish):
-                self._publish(record, effect)
-            elif isinstance(effect, StartMedia):
-                self._media.start(effect)
-        self._journal.add_facts(record.id, facts)
+            try:
+                self._do(call, effect)
+            except Exception as error:  # noqa: BLE001  # as in _guard
+                consequences += self._fault(call, error)
         self._index(call)
+        if consequences:
+            self._perform(call, consequences)
         for effect in effects:  # last: what closing brings forth belongs after the rest
             if isinstance(effect, CloseMedia):
                 self._by_leg.pop(effect.leg, None)
-                counted = self._media.close(effect.leg)
-                self._guard(call, partial(call.media_closed, counted))
+                self._guard(call, partial(self._close_media, call, effect.leg))
 
-    def _send_later(self, transmit: Transmit) -> None:
-        if not self._transmits:
-            self._journal.then(self._send_all)
-        self._transmits.append(transmit)
+    def _do(self, call: Call, effect: Effect) -> None:
+        if isinstance(effect, Transmit):
+            if not self._transmits:
+                self._journal.then(self._send_all)
+            self._transmits.append((call.record.id, effect))
+        elif isinstance(effect, Publish):
+            self._publish(call.record, effect)
+        elif isinstance(effect, StartMedia):
+            self._media.start(effect)
+
+    def _close_media(self, call: Call, leg: str) -> list[Effect]:
+        return call.media_closed(self._media.close(leg))
 
     def _send_all(self) -> None:
         transmits, self._transmits = self._transmits, []
-        for transmit in transmits:
+        for _, transmit in transmits:
             self._network.send(transmit.data, transmit.to)
 
     def _publish(self, record: CallRecord, publish: Publish) -> None:
@@ -309,7 +375,7 @@ class Switch:
     def _index(self, call: Call) -> None:
         """Find the call by what the world calls it, wake it on time, forget it when nothing can come."""
         record, leg = call.record, call.leg
-        if leg is not None and call.state is State.CONNECTING and leg.sip_call_id not in self._by_sip_id:
+        if leg is not None and record.id in self.calls and leg.sip_call_id not in self._by_sip_id:
             self._by_sip_id[leg.sip_call_id] = call
             self._on_trunk[record.trunk] += 1
         if call.state is State.ENDED and self.calls.pop(record.id, None) is not None:
@@ -348,7 +414,9 @@ def _waits_for(call: Call, source: Destination) -> bool:
     if call.state is not State.CONNECTING or call.trunk is None:
         return False
     peer = call.trunk.destination
-    return peer.transport == source.transport and peer.port == source.port
+    if peer.transport != source.transport or peer.port != source.port:
+        return False
+    return peer.host == source.host or not _is_address(peer.host)
 
 
 def _speaks_to(call: Call, to: Destination) -> bool:
@@ -357,3 +425,22 @@ def _speaks_to(call: Call, to: Destination) -> bool:
         return False
     dialog = leg.session.dialog
     return leg.session.peer == to or (dialog is not None and dialog.next_hop == to)
+
+
+def _is_address(host: str) -> bool:
+    """False for a name, of which only the network knows the address."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _store_failed(why: str) -> ApiError:
+    return ApiError(
+        503,
+        "StoreFailed",
+        f"Nothing was done: {why}. Requests are taken again when the store works.",
+        target="store",
+        retry_after_seconds=STORE_RETRY_SECONDS,
+    )

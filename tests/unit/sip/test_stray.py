@@ -107,3 +107,9 @@ def test_half_a_request_is_refused_and_noise_is_dropped() -> None:
     noise = parse(b"\x00\x01\x02")
     assert isinstance(noise, Malformed)
     assert answer_malformed(noise, SOURCE, "our") is None
+
+
+def test_the_vias_of_an_answer_come_first() -> None:
+    sent = answer_stray(request("OPTIONS"), SOURCE, "our")
+    assert sent
+    assert [line.split(b":")[0] for line in sent.data.split(b"\r\n")[1:3]] == [b"Via", b"Via"]

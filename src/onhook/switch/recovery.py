@@ -1,0 +1,66 @@
+"""Open calls of an earlier run, taken up again from what was kept of them."""
+
+import copy
+import dataclasses
+import logging
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from onhook.calls.call import Call, State
+from onhook.calls.directory import Trunk
+from onhook.calls.record import CallRecord
+from onhook.calls.replay import replay
+from onhook.facts import SipSeen, Timeline
+from onhook.sip.headers import split_host_port
+
+log = logging.getLogger(__name__)
+
+
+class CallLimits(Protocol):
+    @property
+    def setup_seconds(self) -> float: ...
+    @property
+    def max_call_seconds(self) -> float: ...
+
+
+def rebuild(
+    record: CallRecord,
+    facts: Callable[[str], Timeline],
+    trunks: Mapping[str, Trunk],
+    limits: CallLimits,
+) -> Call:
+    """The call as it stood, so that it can be ended properly.
+
+    Where its facts cannot be read or do not lead to an open call, it comes without a leg: it can still be
+    given its ending, but the telephone is left to its trunk. Never raises.
+    """
+    timeline: Timeline = []
+    try:
+        timeline = facts(record.id)
+        trunk = _trunk_then(record, timeline, trunks)
+        if trunk is not None:
+            call, _ = replay(
+                copy.copy(record),
+                timeline,
+                trunk,
+                setup_seconds=limits.setup_seconds,
+                max_seconds=limits.max_call_seconds,
+            )
+            if call.state not in {State.NEW, State.ENDED}:
+                call.timeline = timeline  # numbered as it is kept
+                return call
+    except Exception:
+        log.exception("call %s cannot be replayed; it is ended without its leg", record.id)
+    call = Call(record, setup_seconds=limits.setup_seconds, max_seconds=limits.max_call_seconds)
+    call.resume(timeline)
+    return call
+
+
+def _trunk_then(record: CallRecord, timeline: Timeline, trunks: Mapping[str, Trunk]) -> Trunk | None:
+    """The trunk with the address it had when the call was placed, whatever the configuration says now."""
+    sent = next((fact for fact in timeline if isinstance(fact, SipSeen) and fact.direction == "sent"), None)
+    if not record.trunk or sent is None:
+        return None
+    host, port = split_host_port(sent.peer) or ("", None)
+    known = trunks.get(record.trunk) or Trunk(record.trunk, host)
+    return dataclasses.replace(known, host=host, port=port or 0, transport=sent.transport)
