@@ -48,7 +48,10 @@ class SipUnreadable(Observed, frozen=True, kw_only=True, gc=False, tag="sip-unre
 
 
 class TimerFired(Observed, frozen=True, kw_only=True, gc=False, tag="timer"):
-    """A timer ran out: a letter is RFC 3261's; `no-response`, `setup`, `duration` are the call's own."""
+    """A timer ran out: a letter is RFC 3261's; `no-response`, `setup`, `ring`, `duration` are the call's own.
+
+    `ring` is the time that a call which came in, or a user who is called, may ring; it names the ringing leg.
+    """
 
     name: str
     after_seconds: float
@@ -63,12 +66,76 @@ class TransportFailed(Observed, frozen=True, kw_only=True, gc=False, tag="transp
 
 
 class ApiRequested(Observed, frozen=True, kw_only=True, gc=False, tag="api"):
-    """The application asked something of this call. `operation` is the name in acs/operations.py."""
+    """The application asked something of this call. `operation` is the name in acs/operations.py.
+
+    `leg` is the ringing leg that answerCall, rejectCall and redirectCall decide on, and the own leg of the
+    connection that others come from. `detail` says why a request was refused; of one that was accepted,
+    what it named: the reason of rejectCall (none, busy, forbidden), the raw id of redirectCall's target.
+    """
 
     operation: str
     status: int
     request_id: str = ""
     detail: str = ""
+    connection: str = ""
+    """The callConnectionId that it was asked of or that it made; empty for the first of an outbound call."""
+
+
+class IncomingCallAnnounced(Observed, frozen=True, kw_only=True, gc=False, tag="announced"):
+    """A leg rings, and IncomingCall was published for it. `leg` is the ringing one.
+
+    `caller` and `callee` are raw ids ("4:+14255550100", "8:acs:…"); `event_id` is the one of Event Grid.
+    """
+
+    resource: str
+    caller: str
+    callee: str
+    event_id: str = ""
+
+
+UserLegState: TypeAlias = Literal["ringing", "connected", "rejected", "ended"]
+UserLegCause: TypeAlias = Literal[
+    "",
+    "none",  # rejectCall without a reason
+    "busy",  # rejectCall: busy
+    "forbidden",  # rejectCall: forbidden
+    "hung-up",  # its own connection left
+    "call-ended",  # the call ended under it
+    "rang-out",  # nobody answered within the ring time
+    "cancelled",  # the caller gave up
+    "redirected",  # redirectCall sent the call elsewhere
+    "answered-elsewhere",  # another leg took the call
+]
+
+
+class UserLegChanged(Observed, frozen=True, kw_only=True, gc=False, tag="user-leg"):
+    """A leg without SIP, of an ACS user or of an application's own identity, entered a state.
+
+    `user` is its raw id. `why` says what ended or rejected it, and is empty for the other states.
+    """
+
+    user: str
+    state: UserLegState
+    why: UserLegCause = ""
+
+
+class ConnectionJoined(Observed, frozen=True, kw_only=True, gc=False, tag="joined"):
+    """An application has a handle on the call: `leg` is the connection's own leg, if it has one.
+
+    `operation` is what made it: createCall, answerCall, connect.
+    """
+
+    connection: str
+    operation: str
+    user: str = ""
+
+
+class ConnectionLeft(Observed, frozen=True, kw_only=True, gc=False, tag="left"):
+    """An application's handle on the call is gone, while the call may go on for others."""
+
+    connection: str
+    user: str = ""
+    why: UserLegCause = "hung-up"
 
 
 class RouteTaken(Observed, frozen=True, kw_only=True, gc=False, tag="route"):
@@ -87,6 +154,7 @@ Refusal: TypeAlias = Literal[
     "no-route",  # no voice route matches, and no owned caller id opens the default trunk
     "no-trunk",  # the route or resource has no trunk configured
     "trunk-full",  # every trunk of the route is at its limit of calls
+    "caller-id-full",  # the caller id is at its limit of calls at a time
 ]
 
 
@@ -96,6 +164,41 @@ class RouteRefused(Observed, frozen=True, kw_only=True, gc=False, tag="route-ref
     number: str
     why: Refusal
     detail: str
+
+
+class CallArrived(Observed, frozen=True, kw_only=True, gc=False, tag="arrived"):
+    """An INVITE for an owned number was let in: from which trunk, and whose number it is.
+
+    `number` is the one dialled, `caller` the number of the caller as its From names it ("" if withheld).
+    """
+
+    number: str
+    caller: str
+    trunk: str
+    resource: str
+
+
+DoorRefusal: TypeAlias = Literal[
+    "number-unknown",  # no resource owns the number that was dialled
+    "stranger",  # neither the source address nor credentials are those of a trunk
+    "flood",  # more calls at a time, or a second, than the setting allows
+    "media-unusable",  # the offer has no codec of ours
+    "request-unusable",  # the INVITE lacks what an answer needs
+]
+
+
+class InboundRefused(Observed, frozen=True, kw_only=True, gc=False, tag="inbound-refused"):
+    """An INVITE was refused at the door, before any application could hear of it.
+
+    `status` is the SIP final that was sent; `number` the one dialled; `trunk` the name of the trunk that it
+    came from, empty for a stranger; `detail` names the value and the setting at fault.
+    """
+
+    why: DoorRefusal
+    status: int
+    number: str = ""
+    trunk: str = ""
+    detail: str = ""
 
 
 class MediaMeasured(Observed, frozen=True, kw_only=True, gc=False, tag="media"):
@@ -121,6 +224,49 @@ class EventAttempted(Observed, frozen=True, kw_only=True, gc=False, tag="deliver
     error: str = ""
 
 
+GridFate: TypeAlias = Literal["delivered", "retry", "dead-lettering", "dropped"]
+
+
+class GridAttempted(Observed, frozen=True, kw_only=True, gc=False, tag="grid-attempt"):
+    """One try to hand an Event Grid event of this call to a subscription.
+
+    `status` is None if no HTTP answer came; `endpoint` is without its query, where keys stand. `fate` is
+    what followed: taken, tried again later, or given up.
+    """
+
+    event_id: str
+    event_type: str
+    subscription: str
+    endpoint: str
+    attempt: int
+    status: int | None
+    elapsed_ms: float
+    fate: GridFate
+    error: str = ""
+
+
+class GridListener(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """An event subscription as it stood when an event was published and it did not take it."""
+
+    subscription: str
+    state: str
+    """Its provisioning state: Creating, Succeeded, AwaitingManualAction, Failed."""
+    why: str
+    """Why it did not take the event: how its validation went, or which filter passed the event over."""
+    last_attempt: str = ""
+    """What became of the last request to its endpoint, of a handshake or of another event."""
+    last_attempt_at: float | None = None
+
+
+class GridUnheard(Observed, frozen=True, kw_only=True, gc=False, tag="grid-unheard"):
+    """An Event Grid event of this call that no subscription took; `listeners` are those of the resource."""
+
+    event_id: str
+    event_type: str
+    resource: str
+    listeners: tuple[GridListener, ...] = ()
+
+
 class ServerRestarted(Observed, frozen=True, kw_only=True, gc=False, tag="restart"):
     """The server started again and found this call open; `last_seen_at` is its last fact before."""
 
@@ -140,10 +286,18 @@ Fact: TypeAlias = (
     | TimerFired
     | TransportFailed
     | ApiRequested
+    | IncomingCallAnnounced
+    | UserLegChanged
+    | ConnectionJoined
+    | ConnectionLeft
     | RouteTaken
     | RouteRefused
+    | CallArrived
+    | InboundRefused
     | MediaMeasured
     | EventAttempted
+    | GridAttempted
+    | GridUnheard
     | ServerRestarted
     | FaultRaised
 )

@@ -19,8 +19,15 @@ import msgspec
 from onhook.endings.signals import Signal, cseq_of, reasons_of, status_of, to_tag_of
 from onhook.facts import (
     ApiRequested,
+    CallArrived,
+    ConnectionJoined,
+    ConnectionLeft,
     EventAttempted,
     FaultRaised,
+    GridAttempted,
+    GridUnheard,
+    InboundRefused,
+    IncomingCallAnnounced,
     MediaMeasured,
     RouteRefused,
     RouteTaken,
@@ -30,6 +37,7 @@ from onhook.facts import (
     Timeline,
     TimerFired,
     TransportFailed,
+    UserLegChanged,
 )
 
 Stop: TypeAlias = Literal["", "hang-up", "setup", "duration"]
@@ -323,6 +331,18 @@ def _delivery(reading: Reading, fact: EventAttempted, number: int) -> None:
     reading.deliveries[fact.event_id] = number
 
 
+def _grid(_reading: Reading, _fact: GridAttempted | GridUnheard, _number: int) -> None:
+    """Who heard of a call does not decide how it ended; hearing.py tells it."""
+
+
+def _arrived(reading: Reading, fact: CallArrived, _number: int) -> None:
+    reading.trunks[fact.leg] = fact.trunk
+
+
+def _party(_reading: Reading, _fact: object, _number: int) -> None:
+    """Noted by the facts themselves."""
+
+
 def _restart(reading: Reading, _fact: ServerRestarted, number: int) -> None:
     if not reading.ended:
         reading.restarted = number
@@ -352,6 +372,14 @@ _READERS: dict[type[Any], Callable[[Reading, Any, int], None]] = {
     RouteRefused: _route_refused,
     MediaMeasured: _media,
     EventAttempted: _delivery,
+    GridAttempted: _grid,
+    GridUnheard: _grid,
+    CallArrived: _arrived,
+    InboundRefused: _party,
+    IncomingCallAnnounced: _party,
+    UserLegChanged: _party,
+    ConnectionJoined: _party,
+    ConnectionLeft: _party,
     ServerRestarted: _restart,
     FaultRaised: _fault,
 }
