@@ -121,6 +121,49 @@ class EventAttempted(Observed, frozen=True, kw_only=True, gc=False, tag="deliver
     error: str = ""
 
 
+GridFate: TypeAlias = Literal["delivered", "retry", "dead-lettering", "dropped"]
+
+
+class GridAttempted(Observed, frozen=True, kw_only=True, gc=False, tag="grid-attempt"):
+    """One try to hand an Event Grid event of this call to a subscription.
+
+    `status` is None if no HTTP answer came; `endpoint` is without its query, where keys stand. `fate` is
+    what followed: taken, tried again later, or given up.
+    """
+
+    event_id: str
+    event_type: str
+    subscription: str
+    endpoint: str
+    attempt: int
+    status: int | None
+    elapsed_ms: float
+    fate: GridFate
+    error: str = ""
+
+
+class GridListener(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """An event subscription as it stood when an event was published and it did not take it."""
+
+    subscription: str
+    state: str
+    """Its provisioning state: Creating, Succeeded, AwaitingManualAction, Failed."""
+    why: str
+    """Why it did not take the event: how its validation went, or which filter passed the event over."""
+    last_attempt: str = ""
+    """What became of the last request to its endpoint, of a handshake or of another event."""
+    last_attempt_at: float | None = None
+
+
+class GridUnheard(Observed, frozen=True, kw_only=True, gc=False, tag="grid-unheard"):
+    """An Event Grid event of this call that no subscription took; `listeners` are those of the resource."""
+
+    event_id: str
+    event_type: str
+    resource: str
+    listeners: tuple[GridListener, ...] = ()
+
+
 class ServerRestarted(Observed, frozen=True, kw_only=True, gc=False, tag="restart"):
     """The server started again and found this call open; `last_seen_at` is its last fact before."""
 
@@ -144,6 +187,8 @@ Fact: TypeAlias = (
     | RouteRefused
     | MediaMeasured
     | EventAttempted
+    | GridAttempted
+    | GridUnheard
     | ServerRestarted
     | FaultRaised
 )

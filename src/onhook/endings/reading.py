@@ -21,6 +21,8 @@ from onhook.facts import (
     ApiRequested,
     EventAttempted,
     FaultRaised,
+    GridAttempted,
+    GridUnheard,
     MediaMeasured,
     RouteRefused,
     RouteTaken,
@@ -323,6 +325,10 @@ def _delivery(reading: Reading, fact: EventAttempted, number: int) -> None:
     reading.deliveries[fact.event_id] = number
 
 
+def _grid(_reading: Reading, _fact: GridAttempted | GridUnheard, _number: int) -> None:
+    """Who heard of a call does not decide how it ended; hearing.py tells it."""
+
+
 def _restart(reading: Reading, _fact: ServerRestarted, number: int) -> None:
     if not reading.ended:
         reading.restarted = number
@@ -352,6 +358,8 @@ _READERS: dict[type[Any], Callable[[Reading, Any, int], None]] = {
     RouteRefused: _route_refused,
     MediaMeasured: _media,
     EventAttempted: _delivery,
+    GridAttempted: _grid,
+    GridUnheard: _grid,
     ServerRestarted: _restart,
     FaultRaised: _fault,
 }
