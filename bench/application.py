@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from hashlib import sha256
-from typing import cast
+from typing import TypeAlias, cast
 
 import msgspec
 
@@ -45,6 +45,10 @@ class _Created(msgspec.Struct, rename="camel"):
 
 _read_events = msgspec.json.Decoder(list[_Event]).decode
 _read_created = msgspec.json.Decoder(_Created).decode
+
+
+Hear: TypeAlias = Callable[[str, str], None]
+"""Call id, event type."""
 
 
 class CallFailed(Exception):
@@ -101,14 +105,30 @@ class _HttpBytes(asyncio.Protocol):
 class _Callbacks(_HttpBytes):
     """One connection on which events come."""
 
-    def __init__(self, heard: Callable[[str], Heard]) -> None:
+    def __init__(self, hear: Hear) -> None:
         super().__init__()
-        self._heard = heard
+        self._hear = hear
 
     def message(self, head: bytes, body: bytes) -> None:  # noqa: ARG002  # every event has the same address
         self.transport.write(TAKEN)
         for event in _read_events(body):
-            self._heard(event.data.call_connection_id).add(event.type.rpartition(".")[2])
+            self._hear(event.data.call_connection_id, event.type.rpartition(".")[2])
+
+
+class Listener:
+    """Takes every event, and says of which call and type it was."""
+
+    def __init__(self, hear: Hear) -> None:
+        self._hear = hear
+
+    async def start(self) -> int:
+        """Its port."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: _Callbacks(self._hear), "127.0.0.1", 0, backlog=1024)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    def stop(self) -> None:
+        self._server.close()
 
 
 class _Requests(_HttpBytes):
@@ -134,13 +154,13 @@ class Application:
         self._idle: deque[_Requests] = deque()
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._heard: dict[str, Heard] = {}
+        self._listener = Listener(lambda call_id, event: self._of(call_id).add(event))
         self._second, self._date = 0, ""
         self._host = f"localhost:{port}"
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Callbacks(self._of), "127.0.0.1", 0, backlog=1024)
-        listening = int(self._server.sockets[0].getsockname()[1])
+        listening = await self._listener.start()
         for _ in range(self._connections):
             _, made = await loop.create_connection(
                 _Requests, "127.0.0.1", self._port, ssl=self._trust, server_hostname="localhost"
@@ -157,7 +177,7 @@ class Application:
     async def stop(self) -> None:
         for connection in self._idle:
             connection.transport.close()
-        self._server.close()
+        self._listener.stop()
         await asyncio.sleep(0)
 
     def _of(self, call_id: str) -> Heard:

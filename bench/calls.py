@@ -41,11 +41,12 @@ from sides import Onhook, StartFailed, sipp_caller, sipp_far_end, sippy, sippy_i
 MAX_CALLS: Final = 100_000
 MAX_RATE: Final = 5_000
 CONNECTIONS: Final = 32
+AT_A_TIME: Final = 100
 WARM_UP_CALLS: Final = 200
 DRAIN_SECONDS: Final = 1.0
 """A rate is sustained if its last call is over so soon after it was begun."""
-STEPS: Final = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.15, 1.2)
-"""Offered rates tried, as parts of what the CPU cost of a call promises."""
+STEPS: Final = (0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1)
+"""Offered rates tried, as parts of the rate under full load."""
 
 
 @dataclass(slots=True)
@@ -105,6 +106,23 @@ async def offer(application: Application, calls: int, rate: float) -> Load:
     return Load(rate, calls, len(reasons), reasons[:10], over - began, over - last, call_ids)
 
 
+async def keep_busy(application: Application, calls: int, at_a_time: int) -> Load:
+    """`calls` calls, `at_a_time` open at every moment: as fast as the server can."""
+    reasons: list[str] = []
+    numbers = iter(range(calls))
+
+    async def place_one_after_the_other() -> None:
+        for _ in numbers:
+            try:
+                await application.call()
+            except (CallFailed, TimeoutError) as error:
+                reasons.append(str(error) or "not over in time")
+
+    began = time.monotonic()
+    await asyncio.gather(*(place_one_after_the_other() for _ in range(at_a_time)))
+    return Load(0.0, calls, len(reasons), reasons[:10], time.monotonic() - began, 0.0, [])
+
+
 async def hold(application: Application, pid: int, plan: Plan, result: Result) -> Load:
     """Keep calls open for a while: memory and media."""
     release = asyncio.Event()
@@ -144,6 +162,15 @@ async def drive(server: Onhook, pid: int, plan: Plan, result: Result) -> Load:
         result.calls_a_second_a_core = load.calls / used.total
         say(f"{load.calls} calls at {plan.rate}/s: {result.cpu_ms_a_call:.2f} ms of CPU a call")
         _add_failures(result, load)
+        cpu = cpu_of(pid)
+        full = await keep_busy(application, plan.calls, AT_A_TIME)
+        result.full_load_cpu_ms_a_call = cpu_of(pid).since(cpu).total * 1000 / full.calls
+        result.full_load_calls_a_second = full.calls / full.seconds
+        say(
+            f"{full.calls} calls, {AT_A_TIME} at a time: {result.full_load_calls_a_second:.0f}/s,"
+            f" {result.full_load_cpu_ms_a_call:.2f} ms of CPU a call"
+        )
+        _add_failures(result, full)
         await _find_sustained_rate(application, plan, result)
     finally:
         await application.stop()
@@ -153,7 +180,7 @@ async def drive(server: Onhook, pid: int, plan: Plan, result: Result) -> Load:
 async def _find_sustained_rate(application: Application, plan: Plan, result: Result) -> None:
     """Step by step up, until calls fail or pile up. That is the search's end, and no failure of the run."""
     for part in plan.steps:
-        rate = part * result.calls_a_second_a_core
+        rate = part * result.full_load_calls_a_second
         load = await offer(application, max(20, int(rate * plan.step_seconds)), rate)
         sustained = not load.failures and load.drain_seconds <= DRAIN_SECONDS
         result.steps.append(
@@ -214,20 +241,29 @@ def measure_onhook(folder: Path, cores: Cores, far_end: int, plan: Plan, result:
 def measure_sippy(folder: Path, cores: Cores, far_end: int, plan: Plan, result: Result) -> None:
     """The same SIP calls through a back-to-back user agent: SIPp -> Sippy -> SIPp."""
     with sippy(folder, cores, far_end) as (port, process):
-        sipp_caller(folder, cores, port, min(WARM_UP_CALLS, plan.calls), plan.rate)
+        sipp_caller(folder, cores, port, calls=min(WARM_UP_CALLS, plan.calls), rate=plan.rate)
         cpu = cpu_of(process.pid)
-        failures = sipp_caller(folder, cores, port, plan.calls, plan.rate)
+        failures = sipp_caller(folder, cores, port, calls=plan.calls, rate=plan.rate)
         used = cpu_of(process.pid).since(cpu)
+        cpu, began = cpu_of(process.pid), time.monotonic()
+        full_failures = sipp_caller(folder, cores, port, calls=plan.calls, rate=MAX_RATE, at_a_time=AT_A_TIME)
+        full_used, full_seconds = cpu_of(process.pid).since(cpu).total, time.monotonic() - began
         result.sippy = {
             "calls": plan.calls,
             "failures": failures,
             "cpu_ms_a_call": round(used.total * 1000 / plan.calls, 3),
             "user_ms_a_call": round(used.user * 1000 / plan.calls, 3),
             "system_ms_a_call": round(used.system * 1000 / plan.calls, 3),
+            "full_load_calls_a_second": round(plan.calls / full_seconds, 1),
+            "full_load_cpu_ms_a_call": round(full_used * 1000 / plan.calls, 3),
+            "full_load_failures": full_failures,
             "memory_mb": round(memory_mb(process.pid), 1),
         }
-        result.sippy_to_onhook_ratio = round(result.sippy["cpu_ms_a_call"] / result.cpu_ms_a_call, 2)
-        say(f"Sippy: {result.sippy['cpu_ms_a_call']:.2f} ms of CPU a call, {failures} failed")
+    result.sippy_to_onhook_ratio = round(result.sippy["cpu_ms_a_call"] / result.cpu_ms_a_call, 2)
+    result.full_load_sippy_to_onhook_ratio = round(
+        result.sippy["full_load_cpu_ms_a_call"] / result.full_load_cpu_ms_a_call, 2
+    )
+    say(f"Sippy: {result.sippy['cpu_ms_a_call']:.2f} ms of CPU a call, {failures} failed")
 
 
 def read_arguments(given: list[str] | None = None) -> argparse.Namespace:

@@ -24,6 +24,9 @@ class Result:
     system_ms_a_call: float = 0.0
     media_thread_ms_a_call: float = 0.0
     calls_a_second_a_core: float = 0.0
+    full_load_calls_a_second: float = 0.0
+    """With many calls open at every moment, and no pause between them."""
+    full_load_cpu_ms_a_call: float = 0.0
     sustained_calls_a_second: float = 0.0
     steps: list[dict[str, float]] = field(default_factory=list[dict[str, float]])
     last_sip_to_verdict_stored_ms: dict[str, float] = field(default_factory=dict[str, float])
@@ -35,12 +38,17 @@ class Result:
     sippy: dict[str, float] | None = None
     sippy_to_onhook_ratio: float | None = None
     """ms of CPU of a call at Sippy over that at Onhook, in this run: above 1, Onhook costs less."""
+    full_load_sippy_to_onhook_ratio: float | None = None
 
 
 def as_json(result: Result) -> str:
     values = asdict(result)
     rounded = {name: round(value, 4) if isinstance(value, float) else value for name, value in values.items()}
     return json.dumps(rounded, indent=2)
+
+
+def _full_load(calls_a_second: float, cpu_ms: float) -> str:
+    return f"{calls_a_second:.0f} calls/s, {cpu_ms:.2f} ms of CPU a call"
 
 
 def _spread(ms: dict[str, float]) -> str:
@@ -62,6 +70,7 @@ def as_text(result: Result) -> str:
         ("calls, failed", f"{result.calls}, {result.failures}"),
         (f"CPU a call at {result.offered_a_second:.0f}/s", cost),
         ("calls/s a core, by CPU", f"{result.calls_a_second_a_core:.0f}"),
+        ("under full load", _full_load(result.full_load_calls_a_second, result.full_load_cpu_ms_a_call)),
         ("calls/s sustained", f"{result.sustained_calls_a_second:.0f} offered, none failed or late"),
         ("last SIP to verdict stored", _spread(result.last_sip_to_verdict_stored_ms)),
         ("last SIP to event out", _spread(result.last_sip_to_event_out_ms)),
@@ -81,5 +90,7 @@ def _peer(result: Result) -> str:
     return (
         f"{peer['cpu_ms_a_call']:.2f} ms ({peer['user_ms_a_call']:.2f} user, {peer['system_ms_a_call']:.2f}"
         f" system), {peer['failures']:.0f} of {peer['calls']:.0f} failed;"
-        f" {result.sippy_to_onhook_ratio} times Onhook's"
+        f" {result.sippy_to_onhook_ratio} times Onhook's. Under full load"
+        f" {_full_load(peer['full_load_calls_a_second'], peer['full_load_cpu_ms_a_call'])};"
+        f" {result.full_load_sippy_to_onhook_ratio} times Onhook's"
     )

@@ -164,19 +164,21 @@ def sippy(folder: Path, cores: Cores, far_end: int) -> "Generator[tuple[int, sub
         stop(process)
 
 
-def sipp_caller(folder: Path, cores: Cores, to_port: int, calls: int, rate: int) -> int:
+def sipp_caller(
+    folder: Path, cores: Cores, to_port: int, *, calls: int, rate: int, at_a_time: int = 20_000
+) -> int:
     """SIPp's own scenario `uac` places `calls`; how many of them failed."""
     log = folder / "sipp-uac.log"
     command = [
         *(sipp_path(), "-sn", "uac", "-s", "4930123456", "-i", "127.0.0.1"),
         *("-p", str(free_port(socket.SOCK_DGRAM)), "-mp", str(free_port(socket.SOCK_DGRAM))),
-        *("-m", str(calls), "-r", str(rate), "-l", "20000", "-nostdin", "-timeout", "600s"),
+        *("-m", str(calls), "-r", str(rate), "-l", str(at_a_time), "-nostdin", "-timeout", "600s"),
         *("-trace_stat", "-stf", str(folder / "sipp-uac.csv"), "-fd", "1"),
         f"127.0.0.1:{to_port}",
     ]
     process = start(command, core=cores.rest, log=log)
     try:
-        process.wait(calls / rate + START_SECONDS)
+        process.wait(calls / min(rate, 50) + START_SECONDS)
     finally:
         stop(process)
     names, *rows = [line.split(";") for line in (folder / "sipp-uac.csv").read_text().splitlines()]

@@ -12,6 +12,8 @@ from onhook.facts import (
     EventAttempted,
     Fact,
     FaultRaised,
+    GridAttempted,
+    GridUnheard,
     MediaMeasured,
     RouteRefused,
     RouteTaken,
@@ -125,6 +127,22 @@ def _(fact: EventAttempted) -> tuple[Way, str, str]:
     again = f" (attempt {fact.attempt})" if fact.attempt > 1 else ""
     way: Way = "out" if fact.status is not None else "lost"
     return way, APPLICATION, f"{fact.event_type.rpartition('.')[2]} → {answer}{again}"
+
+
+@_tell.register
+def _(fact: GridAttempted) -> tuple[Way, str, str]:
+    answer = f"{fact.status}" if fact.status is not None else (fact.error or "no answer")
+    again = f" (attempt {fact.attempt})" if fact.attempt > 1 else ""
+    way: Way = "out" if fact.status is not None else "lost"
+    kind = fact.event_type.rpartition(".")[2]
+    return way, APPLICATION, f"{kind} to subscription {fact.subscription} → {answer}{again}"
+
+
+@_tell.register
+def _(fact: GridUnheard) -> tuple[Way, str, str]:
+    kind = fact.event_type.rpartition(".")[2]
+    states = ", ".join(f"{each.subscription}: {each.state}" for each in fact.listeners)
+    return "lost", APPLICATION, f"{kind}: no subscription took it ({states or 'there is none'})"
 
 
 @_tell.register

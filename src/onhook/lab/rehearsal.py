@@ -142,7 +142,7 @@ class World:
     def hang_up(self, call_id: str, *, everyone: bool = False) -> None:
         """A call that is over already is left alone, as by an application that comes too late."""
         try:
-            operation = "terminateCall" if everyone else "hangupCall"
+            operation = "terminate" if everyone else "hangUp"
             self.switch.hang_up(self.stage.resource, call_id, self.ask(operation), everyone=everyone)
         except ApiError:
             return

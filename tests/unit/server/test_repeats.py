@@ -1,6 +1,6 @@
 """Repeatable requests: the headers, and what counts as the same request."""
 
-from uuid import UUID, uuid1, uuid4
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -31,7 +31,10 @@ def test_without_the_headers_nothing_is_repeatable() -> None:
     assert repeatability_id({}) == ""
 
 
-@pytest.mark.parametrize("request_id", [ID, ID.upper(), str(uuid1()), str(uuid4())])
+@pytest.mark.parametrize(
+    "request_id",
+    [ID, ID.upper(), "3427169a-e75f-11f1-8832-02fc00000001", "658a08a6-4a56-437c-a1c7-60a91eed450c"],
+)
 def test_guids_of_any_kind_are_taken_in_one_case(request_id: str) -> None:
     assert repeatability_id(headers(request_id)) == request_id.lower()
 
