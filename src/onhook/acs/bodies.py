@@ -45,7 +45,7 @@ def read_body(model: type[Model], body: bytes) -> Model:
 def _misfit(model: type[Model], fault: str) -> ApiError:
     match = PATH_IN_MESSAGE.search(fault)
     path = match["path"] if match else "$"
-    what = PATH_IN_MESSAGE.sub("", fault)
+    what = PATH_IN_MESSAGE.sub("", fault).replace(" | null`", "`")  # to leave it out is always possible
     for ours, plain in JSON_WORDS.items():
         what = what.replace(ours, plain)
     if what.startswith("Invalid enum value") and (values := _values_at(model, path)):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from onhook.calls.numbers import fault_in
+from onhook.server.throttle import read_limit
 
 T = TypeVar("T")
 
@@ -171,6 +172,18 @@ def _read_transport(value: object) -> str:
     return str(value)
 
 
+def _read_limit(value: object) -> str:
+    if not isinstance(value, str):
+        raise Unfit
+    if len(value) > MAX_TEXT:
+        raise Unfit(f"at most {MAX_TEXT} characters")
+    try:
+        read_limit(value)
+    except ValueError as fault:
+        raise Unfit(str(fault)) from None
+    return value
+
+
 def _is_host(value: str) -> bool:
     if ":" not in value and not re.fullmatch(r"[0-9.]+", value):
         return bool(HOST.fullmatch(value))
@@ -217,6 +230,13 @@ PATTERN = Kind(
 KEY = Kind("an access key in base64", '"…"', _read_key, textual=True)
 KEYS = many(KEY, "one or two access keys in base64", '["…"]', at_least=1, at_most=2)
 TRANSPORT = Kind("udp or tcp", '"udp"', _read_transport, textual=True)
+LIMIT = Kind(
+    'OPERATION REQUESTS/SECONDS or OPERATION off, such as "createCall 2/10"',
+    '"createCall 2/10"',
+    _read_limit,
+    textual=True,
+)
+LIMITS = many(LIMIT, "a list of limits, each OPERATION REQUESTS/SECONDS", '["createCall 2/10"]', at_most=100)
 PAUSES = many(
     seconds(0, 86_400, 1),
     "a list of seconds, each from 0 to 86400",

@@ -31,7 +31,7 @@ def media_settings(config: Config) -> MediaSettings:
 
 
 def server_settings(config: Config) -> ServerSettings:
-    return _fill(ServerSettings, config.server)
+    return _fill(ServerSettings, config.server, request_limits=config.limits.requests)
 
 
 def call_limits(config: Config) -> Limits:

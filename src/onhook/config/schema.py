@@ -249,6 +249,18 @@ class DeliverySettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LimitSettings:
+    """How much a resource may ask for. The documented limits of ACS hold without any setting."""
+
+    SECTION: ClassVar = "limits"
+    requests: tuple[str, ...] = setting(
+        kinds.LIMITS,
+        _SERVER["request_limits"],
+        "Rate of an operation for each resource: 2 in 10 s is 2/10. Beyond it: 429 with Retry-After.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class CarrierSettings:
     """The built-in carrier: a SIP agent on this machine, dialled by test numbers."""
 
@@ -322,13 +334,22 @@ class Config:
     media: MediaSettings = MediaSettings()
     store: StoreSettings = StoreSettings()
     delivery: DeliverySettings = DeliverySettings()
+    limits: LimitSettings = LimitSettings()
     carrier: CarrierSettings = CarrierSettings()
     directory: Directory = dataclasses.field(default_factory=Directory)
     warnings: tuple[str, ...] = ()
     """What is allowed but should be known, one sentence each."""
 
 
-SINGLE = (ServerSettings, SipSettings, MediaSettings, StoreSettings, DeliverySettings, CarrierSettings)
+SINGLE = (
+    ServerSettings,
+    SipSettings,
+    MediaSettings,
+    StoreSettings,
+    DeliverySettings,
+    LimitSettings,
+    CarrierSettings,
+)
 """Sections that exist once: [server]."""
 NAMED = (ResourceSection, TrunkSection)
 """Sections with a name of your choice: [trunk.NAME]."""

@@ -1,6 +1,6 @@
 """/calling/…: the ACS operations over HTTP.
 
-In this order: path and method, body length, signature, api-version, body, callback addresses,
+In this order: path and method, body length, signature, rate, api-version, body, callback addresses,
 repetition; then the operation itself. Whatever is refused is rendered here, once.
 """
 
@@ -28,6 +28,7 @@ from onhook.server.handlers import BUILT, Request
 from onhook.server.repeats import RESULT, check_same, fingerprint, repeatability_id
 from onhook.server.settings import ServerSettings
 from onhook.server.switchboard import Switchboard
+from onhook.server.throttle import Throttle
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +65,7 @@ class CallingApi:
         self._dispatcher = Dispatcher(OPERATIONS)
         self._resources = {resource.name: resource for resource in directory.resources}
         self._keys = [SigningKey.of(r.name, key) for r in directory.resources for key in r.access_keys]
+        self._throttle = Throttle(settings.request_limits)
         self._in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -96,6 +98,7 @@ class CallingApi:
             )
         body = await read_whole_body(receive, head.headers, self._settings.max_body_bytes)
         resource = self._authenticate(head, body)
+        self._throttle.admit(found.operation.name, resource.id, self._now())
         asking = self._understand(found, head, body, resource, request_id)
         reply = self._perform(asking)
         # Nobody hears of a change before it is on disk: after a crash the SDK asks again, and finds it.

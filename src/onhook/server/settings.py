@@ -22,3 +22,5 @@ class ServerSettings:
     max_requests_in_flight: int = 2000
     """More at a time are answered 503 with Retry-After."""
     max_calls_listed: int = 1000
+    request_limits: tuple[str, ...] = ()
+    """As server/throttle.py reads them: "createCall 2/10"."""

@@ -202,6 +202,7 @@ VALUES = {
     "endpoints": "a.example:1",
     "ipv6_host": "::1",
     "delays_seconds": "7",
+    "requests": "createCall 2/10",
 }
 
 

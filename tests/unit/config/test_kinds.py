@@ -110,3 +110,13 @@ def test_a_pattern_that_is_too_long_is_refused() -> None:
     assert kinds.PATTERN.read("x" * kinds.MAX_PATTERN)
     with pytest.raises(Unfit, match="at most 200 characters"):
         kinds.PATTERN.read("x" * (kinds.MAX_PATTERN + 1))
+
+
+def test_limits_of_requests() -> None:
+    assert kinds.LIMITS.read(["createCall 2/10", "createUser off"]) == ("createCall 2/10", "createUser off")
+    with pytest.raises(Unfit, match="makeCall is no operation") as raised:
+        kinds.LIMITS.read(["createCall 2/10", "makeCall 2/10"])
+    assert (raised.value.item, raised.value.value) == (1, "makeCall 2/10")
+    for wrong in (["createCall 0/10"], [2], ["x" * 1001], ["createCall 2/10"] * 101, "createCall 2/10"):
+        with pytest.raises(Unfit):
+            kinds.LIMITS.read(wrong)

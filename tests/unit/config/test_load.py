@@ -315,7 +315,7 @@ WRONG = [
         "port = 5060",
         1,
         (
-            "port: no such section. Sections are server, sip, media, store, delivery, "
+            "port: no such section. Sections are server, sip, media, store, delivery, limits, "
             "carrier, resource, trunk, route."
         ),
     ),

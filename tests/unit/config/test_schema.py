@@ -105,6 +105,7 @@ NOT_SET = {
         "max_waiting_for_a_name",
     },
     "MediaSettings": {"quarantine_seconds", "max_packets_a_tick"},
+    "ServerSettings": {"request_limits"},  # the setting is limits.requests
     "Limits": {"setup_seconds"},  # the setting says setup_timeout_seconds
 }
 """Limits of the parts that nobody has needed to set yet: each has a name, none a setting."""
@@ -131,12 +132,14 @@ def test_settings_reach_their_part(tmp_path: Path) -> None:
     path.write_text(
         "[server]\nown_api = 'always'\nmax_body_bytes = 2048\n[sip]\nhost = '192.0.2.1'\nidle_seconds = 5\n"
         "[media]\nfirst_port = 30000\nlast_port = 30010\n[delivery]\ndelays_seconds = "
-        "[1]\ntimeout_seconds = 2\n"
+        "[1]\ntimeout_seconds = 2\n[limits]\nrequests = ['createCall 2/10']\n"
     )
     config = load(path, {})
     assert parts.network_settings(config) == NetworkSettings(host="192.0.2.1", idle_seconds=5.0)
     assert parts.media_settings(config) == MediaSettings(host="192.0.2.1", first_port=30000, last_port=30010)
-    assert parts.server_settings(config) == ServerSettings(own_api="always", max_body_bytes=2048)
+    assert parts.server_settings(config) == ServerSettings(
+        own_api="always", max_body_bytes=2048, request_limits=("createCall 2/10",)
+    )
     assert parts.schedule(config) == Schedule((1.0,), timeout_seconds=2.0)
 
 

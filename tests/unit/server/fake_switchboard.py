@@ -3,23 +3,35 @@
 from collections.abc import Awaitable, Callable
 
 from onhook.acs.errors import ApiError, call_not_found
-from onhook.acs.identifiers import communication_user, phone_number
+from onhook.acs.identifiers import Identifier, communication_user, phone_number
+from onhook.acs.incoming_context import (
+    Context,
+    context_of_ended_call,
+    context_used,
+    make_context,
+    open_context,
+)
 from onhook.acs.models import (
+    AnswerCallRequest,
     CallConnectionProperties,
     CallConnectionStateModel,
     CallParticipant,
+    CallRejectReason,
+    ConnectRequest,
     CreateCallRequest,
 )
 from onhook.acs.requests import Asked, Reply
 from onhook.calls.directory import Directory, Resource
 from onhook.calls.record import CallRecord
 from onhook.facts import Timeline
-from unit.server.signed_requests import KEY, OTHER_KEY
+from unit.server.signed_requests import KEY, NOW, OTHER_KEY
 
 GUID = "11111111-2222-3333-4444-555555555555"
 RESOURCE = Resource("dev", GUID, (KEY,), ("+14255550100",))
 OTHER_RESOURCE = Resource("other", GUID.replace("1", "9"), (OTHER_KEY,))
 DIRECTORY = Directory((RESOURCE, OTHER_RESOURCE))
+CONTEXT_KEY = b"a key of thirty-two bytes, tests"
+RING_SECONDS = 30.0
 
 
 class FakeSwitchboard:
@@ -39,6 +51,13 @@ class FakeSwitchboard:
         self.asked: list[tuple[Resource, Asked]] = []
         self.requests: list[CreateCallRequest] = []
         self.ended: list[tuple[str, bool]] = []
+        self.now = NOW
+        self.waiting: dict[str, str] = {}
+        """Calls that came in -> what became of them; empty while they ring."""
+        self.answers: list[AnswerCallRequest] = []
+        self.rejected: list[tuple[str, CallRejectReason]] = []
+        self.redirected: list[tuple[str, str | None]] = []
+        self.joined: list[tuple[str, ConnectRequest]] = []
         self.replies: dict[str, Reply] = {}
         self.writes = 0
         self.breaks: Exception | None = None
@@ -63,6 +82,60 @@ class FakeSwitchboard:
             source=communication_user(f"8:acs:{resource.id}_{GUID}"),
         )
         return self.calls[call]
+
+    def ring(self, call: str, resource: Resource = RESOURCE) -> str:
+        """A call comes in; its incomingCallContext."""
+        self.waiting[call] = ""
+        return make_context(CONTEXT_KEY, call, "leg", resource.id, self.now + RING_SECONDS)
+
+    def answer_call(
+        self, resource: Resource, request: AnswerCallRequest, asked: Asked
+    ) -> CallConnectionProperties:
+        context = self._take(resource, request.incoming_call_context, "answered", asked)
+        self.answers.append(request)
+        return self._connect(f"{context.call_id}-answered", request.callback_uri)
+
+    def reject_call(
+        self, resource: Resource, incoming_call_context: str, reason: CallRejectReason, asked: Asked
+    ) -> None:
+        context = self._take(resource, incoming_call_context, "rejected", asked)
+        self.rejected.append((context.call_id, reason))
+
+    def redirect_call(
+        self, resource: Resource, incoming_call_context: str, target: Identifier, asked: Asked
+    ) -> None:
+        context = self._take(resource, incoming_call_context, "redirected", asked)
+        self.redirected.append((context.call_id, target.raw_id))
+
+    def connect_call(
+        self, resource: Resource, server_call_id: str, request: ConnectRequest, asked: Asked
+    ) -> CallConnectionProperties:
+        self._break()
+        self.asked.append((resource, asked))
+        if server_call_id not in {call.server_call_id for call in self.calls.values()}:
+            raise call_not_found(server_call_id)
+        self.joined.append((server_call_id, request))
+        return self._connect(f"joined-{len(self.joined)}", request.callback_uri)
+
+    def _take(self, resource: Resource, text: str, how: str, asked: Asked) -> Context:
+        self._break()
+        self.asked.append((resource, asked))
+        context = open_context(CONTEXT_KEY, text, resource.id, self.now)
+        if context.call_id not in self.waiting:
+            raise context_of_ended_call()
+        if self.waiting[context.call_id]:
+            raise context_used(self.waiting[context.call_id])
+        self.waiting[context.call_id] = how
+        return context
+
+    def _connect(self, connection: str, callback_uri: str) -> CallConnectionProperties:
+        self.calls[connection] = CallConnectionProperties(
+            call_connection_id=connection,
+            server_call_id="c2VydmVy",
+            call_connection_state=CallConnectionStateModel.CONNECTING,
+            callback_uri=callback_uri,
+        )
+        return self.calls[connection]
 
     def get_call(self, resource: Resource, call_connection_id: str) -> CallConnectionProperties:
         self._break()
