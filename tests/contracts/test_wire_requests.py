@@ -21,7 +21,7 @@ from onhook.acs.signature import Denied, Signed, SigningKey, check_signature
 from onhook.server.app import make_app
 from onhook.server.handlers import BUILT
 from onhook.server.settings import ServerSettings
-from unit.server.fake_switchboard import DIRECTORY, FakeArchive, FakeSwitchboard
+from unit.server.fake_switchboard import DIRECTORY, SERVER_CALL, FakeArchive, FakeSwitchboard
 from unit.server.signed_requests import KEY, OTHER_KEY, http_date, put, signature_of
 
 WIRE = Path(__file__).parent.parent.parent / "spec/wire"
@@ -60,6 +60,18 @@ def body_of(record: Any) -> bytes:
     raise AssertionError("the recorded body cannot be rebuilt")
 
 
+def live_body_of(record: Any, switchboard: FakeSwitchboard) -> bytes:
+    """The body, but where it names a call of the recording's server, one that is there now."""
+    switchboard.now = record["t"]
+    body = record["body"]
+    if body and "incomingCallContext" in body:
+        return json.dumps(body | {"incomingCallContext": switchboard.ring("ringing")}).encode()
+    if body and "serverCallId" in body.get("callLocator", {}) and record["specPath"].endswith(":connect"):
+        locator = body["callLocator"] | {"serverCallId": SERVER_CALL}
+        return json.dumps(body | {"callLocator": locator}).encode()
+    return body_of(record)
+
+
 def lower(record: Any) -> dict[str, str]:
     return {name.lower(): value for name, value in record["headers"].items()}
 
@@ -84,7 +96,7 @@ def signed_text_of(record: Any) -> tuple[str, str]:
 
 
 def resigned(record: Any, body: bytes, key: str = KEY) -> dict[str, str]:
-    headers = lower(record)
+    headers = lower(record) | {"x-ms-content-sha256": b64encode(sha256(body).digest()).decode()}
     target, host = signed_text_of(record)
     made = signature_of(record["method"], target, host, headers["x-ms-date"], body, key=key)
     headers["authorization"] = f"HMAC-SHA256 SignedHeaders={record['hmac']['signedHeaders']}&Signature={made}"
@@ -159,7 +171,7 @@ def test_an_endpoint_with_a_path_is_not_accepted() -> None:
 async def test_a_recorded_request_is_routed_and_its_body_accepted(
     record: Any, app: ASGIApp, switchboard: FakeSwitchboard
 ) -> None:
-    body = body_of(record)
+    body = live_body_of(record, switchboard)
     bearer = "signedHeaders" not in record["hmac"]
     headers = lower(record) if bearer else resigned(record, body)
     answer = await put(app, record["method"], record["target"], headers, body)
@@ -170,6 +182,9 @@ async def test_a_recorded_request_is_routed_and_its_body_accepted(
     (operation,) = [o for o in OPERATIONS if (o.method, o.path) == (record["method"], record["specPath"])]
     if operation.name not in BUILT:
         assert (answer.status, answer.error["target"]) == (501, operation.name)
+        return
+    if operation.name == "connect" and "serverCallId" not in record["body"]["callLocator"]:
+        assert (answer.status, answer.error["code"]) == (501, "NotImplemented")  # groups and rooms
         return
     participant = unquote(record["target"].partition("/participants/")[2].partition("?")[0])
     if participant.startswith("8:"):

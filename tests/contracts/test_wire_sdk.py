@@ -11,6 +11,8 @@ import pytest
 from azure.communication.callautomation import (
     CallAutomationClient,
     CallParticipant,
+    CallRejectReason,
+    CommunicationIdentifier,
     CommunicationUserIdentifier,
     FileSource,
     PhoneNumberIdentifier,
@@ -22,7 +24,8 @@ from onhook.acs.errors import ApiError
 from onhook.server.app import make_app
 from onhook.server.certificates import CertificatePaths, prepare
 from onhook.server.serving import HttpServer, TlsFiles, serve
-from unit.server.fake_switchboard import DIRECTORY, GUID, FakeArchive, FakeSwitchboard
+from onhook.server.settings import ServerSettings
+from unit.server.fake_switchboard import DIRECTORY, GUID, SERVER_CALL, FakeArchive, FakeSwitchboard
 from unit.server.signed_requests import KEY, OTHER_KEY
 
 pytestmark = pytest.mark.interop
@@ -31,13 +34,15 @@ PHONE = PhoneNumberIdentifier("+14255550123")
 CALLER = PhoneNumberIdentifier("+14255550100")
 CALLBACK = "https://app.example/events?code=secret"
 CALL = "call-known"
+USER = CommunicationUserIdentifier(f"8:acs:{GUID}_{GUID}")
 
 
 class Running:
     """A server in a thread of its own, so that the synchronous SDK may block ours."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, settings: ServerSettings | None = None) -> None:
         self.switchboard = FakeSwitchboard(CALL)
+        self._settings = settings
         self.paths: CertificatePaths = prepare(directory, [], datetime.now(UTC))
         self.port = 0
         self._loop = asyncio.new_event_loop()
@@ -46,7 +51,7 @@ class Running:
         self._server = self._wait_for(self._serve())
 
     async def _serve(self) -> HttpServer:
-        app = make_app(DIRECTORY, self.switchboard, FakeArchive())
+        app = make_app(DIRECTORY, self.switchboard, FakeArchive(), self._settings)
         server = await serve(app, "127.0.0.1", 0, TlsFiles(self.paths.certificate, self.paths.key))
         self.port = server.port
         return server
@@ -59,6 +64,10 @@ class Running:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=20)
         self._loop.close()
+
+    def ring(self, call: str) -> str:
+        """A call comes in; its incomingCallContext."""
+        return self.switchboard.ring(call)
 
     def connection_string(self, key: str = KEY) -> str:
         return f"endpoint=https://localhost:{self.port}/;accesskey={key}"
@@ -121,6 +130,70 @@ def test_hang_up_and_terminate(running: Running) -> None:
     call.hang_up(is_for_everyone=False)
     call.hang_up(is_for_everyone=True)
     assert running.switchboard.ended == [(CALL, False), (CALL, True)]
+
+
+def test_answer_call(running: Running) -> None:
+    context = running.ring("in")
+    made = running.client().answer_call(context, CALLBACK, operation_context="mine")
+    assert (made.call_connection_id, made.callback_url) == ("in-answered", CALLBACK)
+    (request,) = running.switchboard.answers
+    assert (request.incoming_call_context, request.operation_context) == (context, "mine")
+
+
+@pytest.mark.parametrize("reason", [None, *CallRejectReason])
+def test_reject_call(running: Running, reason: CallRejectReason | None) -> None:
+    options = {"call_reject_reason": reason} if reason else {}
+    running.client().reject_call(running.ring("in"), **options)
+    assert running.switchboard.rejected == [("in", reason.value if reason else "none")]
+
+
+@pytest.mark.parametrize("target", [PHONE, USER])
+def test_redirect_call(running: Running, target: CommunicationIdentifier) -> None:
+    running.client().redirect_call(running.ring("in"), target)
+    assert running.switchboard.redirected == [("in", target.raw_id)]
+
+
+def test_connect_call(running: Running) -> None:
+    made = running.client().connect_call(CALLBACK, server_call_id=SERVER_CALL, operation_context="second")
+    assert (made.call_connection_id, made.server_call_id) == ("joined-1", SERVER_CALL)
+    ((_, request),) = running.switchboard.joined
+    assert request.operation_context == "second"
+
+
+def test_a_context_is_good_for_one_answer(running: Running) -> None:
+    context = running.ring("in")
+    running.client().answer_call(context, CALLBACK)
+    with pytest.raises(HttpResponseError, match="was answered already") as raised:
+        running.client().reject_call(context)
+    assert raised.value.error
+    assert (raised.value.status_code, raised.value.error.code) == (400, "8585")
+
+
+def test_a_context_of_somewhere_else(running: Running) -> None:
+    running.ring("in")
+    with pytest.raises(HttpResponseError, match="incomingCallContext is not valid") as raised:
+        running.client().answer_call("a.context.of-the-cloud", CALLBACK)
+    assert raised.value.error
+    assert (raised.value.error.code, raised.value.error.target) == ("8523", "$.incomingCallContext")
+    with pytest.raises(ResourceNotFoundError, match="another resource"):
+        running.client(OTHER_KEY).answer_call(running.ring("in"), CALLBACK)
+
+
+def test_too_many_requests_are_asked_again_after_the_wait(certificates: Path) -> None:
+    """The SDK waits as Retry-After says, by itself."""
+    server = Running(certificates, ServerSettings(request_limits=("getCall 1/1",)))
+    try:
+        connection = server.connection_string()
+        patient = CallAutomationClient.from_connection_string(
+            connection, connection_verify=str(server.paths.bundle)
+        )
+        states = [patient.get_call_connection(CALL).get_call_properties() for _ in range(2)]
+        assert [state.call_connection_state for state in states] == ["connected"] * 2
+        with pytest.raises(HttpResponseError, match="limited to 1 in 1 s") as raised:
+            server.client().get_call_connection(CALL).get_call_properties()
+        assert raised.value.status_code == 429
+    finally:
+        server.stop()
 
 
 def test_a_wrong_key(running: Running) -> None:
@@ -197,6 +270,14 @@ async def test_asynchronous(running: Running) -> None:
             await call.get_participant(user)
         await call.hang_up(is_for_everyone=False)
         await call.hang_up(is_for_everyone=True)
+        answered = await client.answer_call(running.ring("in"), CALLBACK)
+        assert answered.call_connection_id == "in-answered"
+        await client.reject_call(running.ring("in"), call_reject_reason=CallRejectReason.BUSY)
+        await client.redirect_call(running.ring("in"), PHONE)
+        joined = await client.connect_call(CALLBACK, server_call_id=SERVER_CALL)
+        assert joined.call_connection_id == "joined-1"
+    assert running.switchboard.rejected == [("in", "busy")]
+    assert running.switchboard.redirected == [("in", "4:+14255550123")]
     assert running.switchboard.ended == [(CALL, False), (CALL, True)]
 
 

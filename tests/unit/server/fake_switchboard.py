@@ -32,6 +32,7 @@ OTHER_RESOURCE = Resource("other", GUID.replace("1", "9"), (OTHER_KEY,))
 DIRECTORY = Directory((RESOURCE, OTHER_RESOURCE))
 CONTEXT_KEY = b"a key of thirty-two bytes, tests"
 RING_SECONDS = 30.0
+SERVER_CALL = "c2VydmVy"
 
 
 class FakeSwitchboard:
@@ -43,6 +44,7 @@ class FakeSwitchboard:
         self.calls = {
             call: CallConnectionProperties(
                 call_connection_id=call,
+                server_call_id=SERVER_CALL,
                 call_connection_state=CallConnectionStateModel.CONNECTED,
                 targets=[phone_number("+14255550123")],
             )
@@ -73,7 +75,7 @@ class FakeSwitchboard:
         call = f"call-{len(self.requests)}"
         self.calls[call] = CallConnectionProperties(
             call_connection_id=call,
-            server_call_id="c2VydmVy",
+            server_call_id=SERVER_CALL,
             correlation_id="correlation",
             call_connection_state=CallConnectionStateModel.CONNECTING,
             targets=request.targets,
@@ -131,7 +133,7 @@ class FakeSwitchboard:
     def _connect(self, connection: str, callback_uri: str) -> CallConnectionProperties:
         self.calls[connection] = CallConnectionProperties(
             call_connection_id=connection,
-            server_call_id="c2VydmVy",
+            server_call_id=SERVER_CALL,
             call_connection_state=CallConnectionStateModel.CONNECTING,
             callback_uri=callback_uri,
         )
