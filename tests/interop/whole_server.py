@@ -12,8 +12,8 @@ from typing import NamedTuple
 from onhook.app import Running, running
 from onhook.config import load
 
-FIRST_RTP_PORT, RTP_PORTS = 40_000, 998
-"""Away from what other servers of this machine use, and drawn anew each time."""
+FIRST_RTP_PORT, RTP_PORTS = 10_000, 998
+"""Below the ports that systems give away, and those of other servers; drawn anew each time."""
 
 
 def free_port() -> int:
@@ -30,7 +30,7 @@ def free_port() -> int:
 @contextlib.asynccontextmanager
 async def whole_server(folder: Path, **settings: object) -> AsyncGenerator[Running]:
     """`settings` as section__name=value, over those of a server without configuration."""
-    first_rtp_port = FIRST_RTP_PORT + 2 * secrets.randbelow(5_000)
+    first_rtp_port = FIRST_RTP_PORT + 2 * secrets.randbelow(4_500)
     given: dict[str, object] = {
         "server__port": 0,
         "server__data_directory": folder / "authority",

@@ -27,7 +27,7 @@ test("a call that is answered, looked at and hung up", async () => {
   const id = properties.callConnectionId;
   assert.equal(properties.callConnectionState, "connecting");
   assert.deepEqual(properties.targetParticipants, [
-    { kind: "phoneNumber", phoneNumber: "+14255550200", rawId: "4:+14255550200" },
+    { phoneNumber: "+14255550200", rawId: "4:+14255550200" },
   ]);
 
   const connected = await application.event("CallConnected", id);
