@@ -4,9 +4,18 @@ from typing import Literal, Self
 
 from onhook.facts import (
     ApiRequested,
+    CallArrived,
+    ConnectionJoined,
+    ConnectionLeft,
+    DoorRefusal,
     EventAttempted,
     Fact,
     FaultRaised,
+    GridAttempted,
+    GridListener,
+    GridUnheard,
+    InboundRefused,
+    IncomingCallAnnounced,
     MediaMeasured,
     Refusal,
     RouteRefused,
@@ -17,6 +26,9 @@ from onhook.facts import (
     Timeline,
     TimerFired,
     TransportFailed,
+    UserLegCause,
+    UserLegChanged,
+    UserLegState,
 )
 
 START = 1_800_000_000.0
@@ -30,6 +42,8 @@ ANSWER = (
     "v=0\r\no=carrier 7 7 IN IP4 192.0.2.20\r\ns=-\r\nc=IN IP4 192.0.2.20\r\nt=0 0\r\n"
     "m=audio 50000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\na=sendrecv\r\n"
 )
+ANNA, BERT = "8:acs:res_anna01", "8:acs:res_bert02"
+FIRST, SECOND = "connection-1", "connection-2"
 US_TAG, THEIR_TAG = "us1", "them1"
 Way = Literal["sent", "received"]
 
@@ -145,8 +159,12 @@ class Story:
             TransportFailed(at=self.now, leg=self.leg, transport=transport, peer=PEER, error=error)
         )
 
-    def api(self, operation: str, status: int = 204, detail: str = "") -> Self:
-        return self.add(ApiRequested(at=self.now, operation=operation, status=status, detail=detail))
+    def api(self, operation: str, status: int = 204, detail: str = "", connection: str = "") -> Self:
+        return self.add(
+            ApiRequested(
+                at=self.now, operation=operation, status=status, detail=detail, connection=connection
+            )
+        )
 
     def created(self) -> Self:
         return self.api("createCall", 201)
@@ -158,6 +176,81 @@ class Story:
 
     def refused(self, why: Refusal, detail: str = "", number: str = "+14255550200") -> Self:
         return self.add(RouteRefused(at=self.now, number=number, why=why, detail=detail))
+
+    # Calls that come in, users, connections
+
+    def arrived(self, number: str = "+14255550100") -> Self:
+        caller = "+14255550200"
+        return self.add(
+            CallArrived(
+                at=self.now, leg=self.leg, number=number, caller=caller, trunk="carrier", resource="dev"
+            )
+        )
+
+    def door(self, why: DoorRefusal, status: int, detail: str = "") -> Self:
+        return self.add(
+            InboundRefused(
+                at=self.now,
+                leg=self.leg,
+                why=why,
+                status=status,
+                number="+14255550999",
+                trunk="carrier",
+                detail=detail,
+            )
+        )
+
+    def announced(self, callee: str = "4:+14255550100") -> Self:
+        caller = "4:+14255550200"
+        return self.add(
+            IncomingCallAnnounced(
+                at=self.now, leg=self.leg, resource="dev", caller=caller, callee=callee, event_id="grid-1"
+            )
+        )
+
+    def heard(self, status: int | None = 200, *, event: str = "grid-1") -> Self:
+        return self.add(
+            GridAttempted(
+                at=self.now,
+                event_id=event,
+                event_type="Microsoft.Communication.IncomingCall",
+                subscription="app",
+                endpoint="https://app.example/incoming",
+                attempt=1,
+                status=status,
+                elapsed_ms=3.0,
+                fate="delivered" if status == 200 else "retry",
+                error="" if status else "refused: nobody listens",
+            )
+        )
+
+    def unheard(self, *listeners: GridListener) -> Self:
+        return self.add(
+            GridUnheard(
+                at=self.now,
+                event_id="grid-1",
+                event_type="Microsoft.Communication.IncomingCall",
+                resource="dev",
+                listeners=listeners,
+            )
+        )
+
+    def user(self, user: str, state: UserLegState, why: UserLegCause = "") -> Self:
+        return self.add(UserLegChanged(at=self.now, leg=f"leg-{user[-6:]}", user=user, state=state, why=why))
+
+    def rings(self, user: str) -> Self:
+        return self.user(user, "ringing").announced(user)
+
+    def takes(self, user: str, connection: str) -> Self:
+        """The application of `user` answers."""
+        self.api("answerCall", 200, connection=connection).user(user, "connected")
+        return self.joined(connection, "answerCall", user)
+
+    def joined(self, connection: str, operation: str, user: str = "") -> Self:
+        return self.add(ConnectionJoined(at=self.now, connection=connection, operation=operation, user=user))
+
+    def left(self, connection: str) -> Self:
+        return self.add(ConnectionLeft(at=self.now, connection=connection))
 
     def media(self, *, sent: int = 100, received: int = 100, last: float | None = None) -> Self:
         first = START if received else None
@@ -203,6 +296,35 @@ def begun(leg: str = "carrier") -> Story:
     return Story(leg).created().routed()
 
 
+def incoming(leg: str = "carrier") -> Story:
+    """A call came in for a number of ours, and was announced to the application."""
+    return Story(leg, inbound=True).invite().arrived().trying().announced().ringing()
+
+
+def answered() -> Story:
+    """A call that came in, and an application that took it."""
+    story = incoming().heard().api("answerCall", 200, connection=FIRST).answer().ack()
+    return story.joined(FIRST, "answerCall")
+
+
+def between_users() -> Story:
+    """An application calls a user, for whom another one answers."""
+    return Story().created().rings(ANNA).heard().takes(ANNA, SECOND)
+
+
+def redirected(target: str = "4:+14255550300") -> Story:
+    """A call that came in and was redirected to a phone; the steps that follow are those of its leg."""
+    story = incoming().heard().api("redirectCall", 204, target)
+    story.leg, story.inbound = "onward", False
+    return story.routed().invite()
+
+
+def back(story: Story) -> Story:
+    """From here on the steps are those of the leg that came in."""
+    story.leg, story.inbound = "carrier", True
+    return story
+
+
 def refusal(status: int, phrase: str, *headers: str) -> Timeline:
     return begun().invite().trying().response(status, phrase, *headers).ack().facts
 
@@ -228,6 +350,36 @@ SAMPLES: dict[str, Timeline] = {
     "no-route": _routing("no-route"),
     "no-trunk": _routing("no-trunk"),
     "trunk-full": _routing("trunk-full"),
+    "caller-id-full": _routing("caller-id-full"),
+    "inbound-number-unknown": (
+        Story(inbound=True)
+        .invite()
+        .door("number-unknown", 404, "no resource owns +14255550999")
+        .response(404, "Not Found")
+        .ack()
+        .facts
+    ),
+    "left-alone": between_users().wait(5).api("hangupCall", connection=SECOND).left(SECOND).facts,
+    "inbound-nobody-heard": (
+        incoming().unheard().wait(30).timer("ring", 30).response(480, "Temporarily Unavailable").ack().facts
+    ),
+    "inbound-unanswered": (
+        incoming().heard().wait(30).timer("ring", 30).response(480, "Temporarily Unavailable").ack().facts
+    ),
+    "rejected-by-app": incoming().heard().api("rejectCall", 204).response(603, "Decline").ack().facts,
+    "forbidden-by-app": (
+        incoming().heard().api("rejectCall", 204, "forbidden").response(403, "Forbidden").ack().facts
+    ),
+    "redirected-by-app": (
+        back(redirected().trying().response(404, "Not Found").ack()).response(404, "Not Found").ack().facts
+    ),
+    "user-declined": (
+        Story().created().rings(ANNA).heard().api("rejectCall", 204).user(ANNA, "rejected", "none").facts
+    ),
+    "user-not-registered": (
+        Story().created().rings(ANNA).unheard().wait(30).user(ANNA, "ended", "rang-out").facts
+    ),
+    "user-rang-out": Story().created().rings(ANNA).heard().wait(30).user(ANNA, "ended", "rang-out").facts,
     "cancel-crossed-answer": (
         begun().invite().ringing().api("hangUp").cancel().answer().ack().bye("sent").cancel_ok().facts
     ),

@@ -7,7 +7,17 @@ from onhook.endings.codes import q850_name
 from onhook.endings.reading import Attempt, Reading
 from onhook.endings.signals import Signal, printable
 from onhook.endings.verdict import Proof
-from onhook.facts import ApiRequested, MediaMeasured, SipUnreadable, TimerFired, TransportFailed
+from onhook.facts import (
+    ApiRequested,
+    IncomingCallAnnounced,
+    MediaMeasured,
+    SipUnreadable,
+    TimerFired,
+    TransportFailed,
+)
+
+USER_CHARACTERS = 6
+"""Of a raw id, enough to tell users apart by eye."""
 
 
 class Finding(NamedTuple):
@@ -77,7 +87,58 @@ def final(reading: Reading, attempt: Attempt) -> Proof | None:
 
 def path(reading: Reading, attempt: Attempt) -> list[Proof | None]:
     """How far the call got before it ended."""
-    return [offered(reading, attempt), rang(reading, attempt), answered(reading, attempt)]
+    way = [offered(reading, attempt), rang(reading, attempt), answered(reading, attempt)]
+    return [*way, announced(reading), decided(reading)] if attempt.inbound else way
+
+
+def announced(reading: Reading) -> Proof | None:
+    """Who was to hear of the call; whether anybody did is hearing.py's matter."""
+    number = reading.parties.announced
+    fact = reading.timeline[number - 1] if number else None
+    if not isinstance(fact, IncomingCallAnnounced):
+        return None
+    return Proof(number, f"IncomingCall was published for resource {printable(fact.resource)}")
+
+
+def decided(reading: Reading) -> Proof | None:
+    """What the application decided on the leg that rang."""
+    number = reading.parties.decision
+    fact = reading.timeline[number - 1] if number else None
+    if not isinstance(fact, ApiRequested):
+        return None
+    match reading.parties.decided:
+        case "answer":
+            return Proof(number, "the application answered the call (answerCall)")
+        case "reject":
+            return Proof(number, f"the application rejected the call (rejectCall, {fact.detail or 'none'})")
+        case _:
+            whom = printable(raw_id_name(fact.detail)) or "another party"
+            return Proof(number, f"the application redirected the call to {whom} (redirectCall)")
+
+
+def raw_id_name(raw_id: str) -> str:
+    """A raw id as a person says it: the number of a phone, "user …" and the end of the id of a user."""
+    if raw_id.startswith("4:"):
+        return raw_id[2:]
+    return user_name(raw_id) if raw_id.startswith("8:") else raw_id
+
+
+def user_name(raw_id: str) -> str:
+    """A user's raw id is long, and its beginning is that of every user of the resource."""
+    return f"user …{printable(raw_id[-USER_CHARACTERS:])}"
+
+
+def rung_out(reading: Reading, meaning: str) -> Proof | None:
+    return timer(reading, reading.rung_out, meaning)
+
+
+def outcome(reading: Reading, attempt: Attempt) -> Proof | None:
+    """What became of an outbound leg that was not answered."""
+    if attempt.final is not None:
+        return final(reading, attempt)
+    if attempt.failure:
+        return failure(reading, attempt.failure)
+    return timer(reading, attempt.silent, "no response had come") or cancelled(reading, attempt)
 
 
 def stopped(reading: Reading) -> Proof | None:

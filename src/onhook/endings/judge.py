@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from onhook.endings import finding as say
 from onhook.endings.codes import category_of, sip_phrase
 from onhook.endings.finding import Finding, ordered
+from onhook.endings.legs import read_call
 from onhook.endings.pages import Page, page
-from onhook.endings.reading import Reading, read
+from onhook.endings.reading import Reading
 from onhook.endings.remarks import contradiction, remarks_of
 from onhook.endings.rules import RULES, UNEXPLAINED, Rule
+from onhook.endings.rules_users import left_before
 from onhook.endings.signals import Signal, printable
 from onhook.endings.verdict import Confidence, Proof, Verdict
 from onhook.facts import SipSeen, Timeline
@@ -17,12 +19,17 @@ NO_CATEGORY = "Unknown"
 """Shown where neither a source nor a rule of the tables names a category."""
 
 
-def judge(timeline: Timeline, *, rules: Sequence[Rule] = RULES) -> Verdict:
+def judge(timeline: Timeline, *, connection: str = "", rules: Sequence[Rule] = RULES) -> Verdict:
     """The first rule that finds evidence decides; what is seen after the end only adds remarks.
 
-    Judged at the end of the call and again later, the verdict is the same but for its remarks.
+    Judged at the end of the call and again later, the verdict is the same but for its remarks. `connection`
+    is the callConnectionId of the application that asks, empty for the first one: an application that left
+    before the others, or that was left alone, is told so.
     """
-    reading = read(timeline)
+    reading = read_call(timeline, connection)
+    gone = left_before(reading) if connection else None
+    if gone is not None:
+        return _verdict(reading, page("hung-up-by-app"), gone)
     for rule in rules:
         finding = rule.find(reading)
         if finding is not None:

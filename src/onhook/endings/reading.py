@@ -2,7 +2,7 @@
 
 The pass knows one thing only: when the call was over. A call is over at the first of: a final refusal,
 the caller's CANCEL, a BYE, a transport failure or a timer without any response, a routing refusal, a
-restart, a fault of ours.
+restart, a fault of ours. While others still talk to each other (parties.py), a leg that goes is not the end.
 What is seen after it (late responses, timers of transactions, deliveries, a second hang-up) is kept for
 remarks and never for the decision, so that a verdict stays the same when it is judged again later. A new
 INVITE after a refused or unanswered one (the next trunk, or credentials) opens the call again.
@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from onhook.endings.parties import Asked, Parties
 from onhook.endings.signals import Signal, cseq_of, reasons_of, status_of, to_tag_of
 from onhook.facts import (
     ApiRequested,
@@ -23,6 +24,7 @@ from onhook.facts import (
     ConnectionJoined,
     ConnectionLeft,
     EventAttempted,
+    Fact,
     FaultRaised,
     GridAttempted,
     GridUnheard,
@@ -43,7 +45,9 @@ from onhook.facts import (
 Stop: TypeAlias = Literal["", "hang-up", "setup", "duration"]
 """Why our side ended the call: the application asked, or one of the call's own timers ran out."""
 
-EndedBy: TypeAlias = Literal["", "final", "cancel", "bye", "timer", "transport", "route", "restart", "fault"]
+EndedBy: TypeAlias = Literal[
+    "", "final", "cancel", "bye", "timer", "transport", "route", "user", "left", "restart", "fault"
+]
 
 RETRIED: frozenset[EndedBy] = frozenset({"final", "timer", "transport"})
 """Ends that a new INVITE undoes: the next trunk is tried, or credentials are added."""
@@ -51,6 +55,10 @@ RETRIED: frozenset[EndedBy] = frozenset({"final", "timer", "transport"})
 STOP_TIMERS: dict[str, Stop] = {"setup": "setup", "duration": "duration"}
 SILENCE_TIMERS = frozenset({"no-response", "B"})
 ACK_TIMERS = frozenset({"ACK", "H", "L"})
+RING_TIMER = "ring"
+OF_ONE_LEG: frozenset[type[Any]] = frozenset({
+    SipSeen, SipUnreadable, TransportFailed, MediaMeasured, RouteRefused,
+})  # fmt: skip
 
 
 class Attempt(msgspec.Struct, eq=False):
@@ -110,6 +118,17 @@ class Reading(msgspec.Struct, eq=False):
     """SIP that belongs to the set-up, seen after the end."""
     strays: list[int] = []
     """Transport failures and unreadable bytes that ended nothing."""
+    parties: Parties = msgspec.field(default_factory=Parties)
+    viewer: str = ""
+    """The connection for which the call is judged; empty for the first one."""
+    rung_out: int = 0
+    """The timer that ended the ringing of a call that came in."""
+    door: int = 0
+    """The refusal of a call before any application could hear of it."""
+    several: bool = False
+    """More than one leg was open at a time: legs.py has to read each by itself."""
+    beside: list[Attempt] = []
+    """Attempts of the legs that do not decide."""
     deliveries: dict[str, int] = {}
     """The last attempt to deliver each event."""
     by_leg: dict[str, Attempt] = {}
@@ -135,6 +154,26 @@ def read(timeline: Timeline) -> Reading:
     for number, fact in enumerate(timeline, 1):
         _READERS[type(fact)](reading, fact, number)
     return reading
+
+
+def read_leg(timeline: Timeline, leg: str | None) -> Reading:
+    """Read as if `leg` were the only one with signalling; None: without any. Numbers stay what they are.
+
+    Requests to hang up are noted, but not weighed: that takes all legs (legs.py).
+    """
+    reading = Reading(timeline, several=True)
+    for number, fact in enumerate(timeline, 1):
+        mine = fact.leg == leg or (leg is not None and not fact.leg)
+        if mine or not _of_one_leg(fact):
+            _READERS[type(fact)](reading, fact, number)
+    return reading
+
+
+def _of_one_leg(fact: Fact) -> bool:
+    """Is it a fact of one leg's signalling, and of no weight for another's?"""
+    if isinstance(fact, TimerFired):
+        return bool(fact.leg) and fact.name != RING_TIMER
+    return type(fact) in OF_ONE_LEG
 
 
 def _sip(reading: Reading, fact: SipSeen, number: int) -> None:
@@ -197,6 +236,8 @@ def _invite(reading: Reading, fact: SipSeen, number: int, message: bytes) -> Non
     inbound = fact.direction == "received"
     cseq = cseq_of(message)[0]
     attempt = reading.by_leg.get(fact.leg)
+    if attempt is None and _beside_another(reading):
+        reading.several = True
     if reading.ended and (inbound or reading.ended_by not in RETRIED):
         reading.late.append(number)
         return
@@ -215,6 +256,14 @@ def _invite(reading: Reading, fact: SipSeen, number: int, message: bytes) -> Non
     reading.attempts.append(begun)
     reading.by_leg[fact.leg] = begun
     _reopen(reading, begun)
+
+
+def _beside_another(reading: Reading) -> bool:
+    """Does a new leg begin while another is open, or was refused by routing?"""
+    if reading.ended:
+        return reading.ended_by in {"route", "user"}
+    users = reading.parties.users
+    return any(each.invite for each in reading.attempts) or any(not each.over for each in users.values())
 
 
 def _reopen(reading: Reading, attempt: Attempt) -> None:
@@ -248,7 +297,8 @@ def _bye(reading: Reading, fact: SipSeen, number: int, message: bytes) -> None:
     if sent and attempt.other_answers and to_tag_of(message) != attempt.answer_tag and not attempt.inbound:
         return  # the release of another fork
     attempt.bye, attempt.bye_sent = Signal(number, 0, message, reasons_of(message)), sent
-    reading.end(number, "bye")
+    if sent or reading.several or len(reading.parties.connected(number)) < 2:
+        reading.end(number, "bye")
 
 
 def _attempt_of(reading: Reading, leg: str) -> Attempt:
@@ -276,6 +326,8 @@ def _timer(reading: Reading, fact: TimerFired, number: int) -> None:
     name, attempt = fact.name, reading.attempt
     if name in STOP_TIMERS:
         _stop(reading, number, STOP_TIMERS[name])
+    elif name == RING_TIMER:
+        _ring_timer(reading, fact, number)
     elif attempt is None:
         return
     elif name in SILENCE_TIMERS and not attempt.first_response and not attempt.inbound:
@@ -295,9 +347,44 @@ def _transport(reading: Reading, fact: TransportFailed, number: int) -> None:
     reading.end(number, "transport")
 
 
+def _ring_timer(reading: Reading, fact: TimerFired, number: int) -> None:
+    user = reading.parties.users.get(fact.leg)
+    if user is not None:
+        reading.parties.lose(user, number, "rang-out")
+        _user_lost(reading, number)
+    elif reading.attempt is not None and reading.attempt.inbound and not reading.attempt.answer:
+        reading.rung_out = number
+
+
+def _user_lost(reading: Reading, number: int) -> None:
+    """A user will not answer: the end, if nobody else rings or talks."""
+    users = reading.parties.users.values()
+    if any(each.connected or not each.over for each in users):
+        return
+    if reading.attempt is None and not reading.stop:
+        reading.end(number, "user")
+
+
 def _request(reading: Reading, fact: ApiRequested, number: int) -> None:
-    if not reading.ended and fact.status < 300 and ends_call(fact.operation):
+    if _too_late(reading) or fact.status >= 300:
+        return
+    parties = reading.parties
+    if not ends_call(fact.operation):
+        parties.request(fact, number)
+        return
+    asked = Asked(number, fact.connection, "terminate" in fact.operation.lower())
+    parties.ask(asked)
+    phones = sum(1 for each in reading.attempts if each.answer and each.bye is None)
+    if not reading.several and (asked.everyone or not goes_on(parties, phones, number)):
         _stop(reading, number, "hang-up")
+        if parties.users and reading.attempt is None:
+            reading.end(number, "left")
+
+
+def goes_on(parties: Parties, phones: int, number: int) -> bool:
+    """Are two legs left after fact `number`, one of them a connection's?"""
+    left = len(parties.connected(number))
+    return left > 0 and left + phones >= 2
 
 
 def ends_call(operation: str) -> bool:
@@ -316,9 +403,11 @@ def _route_taken(reading: Reading, fact: RouteTaken, _number: int) -> None:
 
 
 def _route_refused(reading: Reading, _fact: RouteRefused, number: int) -> None:
+    attempt = reading.attempt
     if not reading.ended:
         reading.refused = number
-    reading.end(number, "route")
+    if attempt is None or not attempt.inbound:  # of a call that came in, the caller is still to be told
+        reading.end(number, "route")
 
 
 def _media(reading: Reading, fact: MediaMeasured, number: int) -> None:
@@ -339,8 +428,35 @@ def _arrived(reading: Reading, fact: CallArrived, _number: int) -> None:
     reading.trunks[fact.leg] = fact.trunk
 
 
-def _party(_reading: Reading, _fact: object, _number: int) -> None:
-    """Noted by the facts themselves."""
+def _door(reading: Reading, _fact: InboundRefused, number: int) -> None:
+    reading.door = reading.door or number
+
+
+def _too_late(reading: Reading) -> bool:
+    """Is the call over? Where one leg of several is read, its end says nothing of the others."""
+    return reading.ended > 0 and not reading.several
+
+
+def _announced(reading: Reading, fact: IncomingCallAnnounced, number: int) -> None:
+    reading.parties.announce(fact, number)
+
+
+def _user_leg(reading: Reading, fact: UserLegChanged, number: int) -> None:
+    if _too_late(reading):
+        return
+    reading.parties.change(fact, number)
+    if fact.state in {"rejected", "ended"}:
+        _user_lost(reading, number)
+
+
+def _joined(reading: Reading, fact: ConnectionJoined, number: int) -> None:
+    if not _too_late(reading):
+        reading.parties.join(fact, number)
+
+
+def _left(reading: Reading, fact: ConnectionLeft, number: int) -> None:
+    if not _too_late(reading):
+        reading.parties.leave(fact, number)
 
 
 def _restart(reading: Reading, _fact: ServerRestarted, number: int) -> None:
@@ -375,11 +491,11 @@ _READERS: dict[type[Any], Callable[[Reading, Any, int], None]] = {
     GridAttempted: _grid,
     GridUnheard: _grid,
     CallArrived: _arrived,
-    InboundRefused: _party,
-    IncomingCallAnnounced: _party,
-    UserLegChanged: _party,
-    ConnectionJoined: _party,
-    ConnectionLeft: _party,
+    InboundRefused: _door,
+    IncomingCallAnnounced: _announced,
+    UserLegChanged: _user_leg,
+    ConnectionJoined: _joined,
+    ConnectionLeft: _left,
     ServerRestarted: _restart,
     FaultRaised: _fault,
 }

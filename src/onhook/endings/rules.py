@@ -7,8 +7,12 @@ page of its own before its class.
 
 from typing import NamedTuple
 
+from onhook.endings import rules_incoming as incoming
 from onhook.endings import rules_setup as setup
 from onhook.endings import rules_talking as talking
+from onhook.endings import rules_users as users
+from onhook.endings.finding import Finding
+from onhook.endings.reading import Reading
 from onhook.endings.rules_own import route_refused, server_fault, server_restarted
 from onhook.endings.rules_setup import Find, refused_with
 
@@ -18,6 +22,15 @@ class Rule(NamedTuple):
 
     ending: str
     find: Find
+
+
+def either(first: Find, second: Find) -> Find:
+    """One ending that telephones and users come to by different facts."""
+
+    def find(reading: Reading) -> Finding | None:
+        return first(reading) or second(reading)
+
+    return find
 
 
 RULES: tuple[Rule, ...] = (
@@ -31,11 +44,14 @@ RULES: tuple[Rule, ...] = (
     Rule("no-route", route_refused("no-route")),
     Rule("no-trunk", route_refused("no-trunk")),
     Rule("trunk-full", route_refused("trunk-full")),
+    Rule("caller-id-full", route_refused("caller-id-full")),
+    Rule("inbound-number-unknown", incoming.refused_at_the_door("number-unknown")),
     # Answered
     Rule("cancel-crossed-answer", talking.cancel_crossed_answer),
     Rule("caller-cancel-crossed-answer", talking.caller_cancel_crossed_answer),
-    Rule("call-too-long", talking.call_too_long),
-    Rule("hung-up-by-app", talking.ended_by_app),
+    Rule("call-too-long", either(talking.call_too_long, users.user_call_too_long)),
+    Rule("left-alone", users.left_alone),
+    Rule("hung-up-by-app", either(talking.ended_by_app, users.user_hung_up)),
     Rule("ack-lost", talking.ack_lost),
     Rule("hung-up-by-network", talking.phone_cut_off),
     Rule("hung-up-by-phone", talking.phone_hung_up),
@@ -44,9 +60,18 @@ RULES: tuple[Rule, ...] = (
     Rule("answer-unusable", talking.unusable_answer),
     Rule("ended-locally", talking.ended_locally),
     # Came in, never answered
-    Rule("caller-gave-up", talking.caller_gave_up),
-    Rule("inbound-busy", talking.inbound_busy),
-    Rule("inbound-refused", talking.inbound_refused),
+    Rule("caller-gave-up", incoming.caller_gave_up),
+    Rule("inbound-nobody-heard", incoming.unheard),
+    Rule("inbound-unanswered", incoming.unanswered),
+    Rule("rejected-by-app", incoming.rejected(603)),
+    Rule("forbidden-by-app", incoming.rejected(403)),
+    Rule("redirected-by-app", incoming.redirected_in_vain),
+    Rule("inbound-busy", incoming.inbound_busy),
+    Rule("inbound-refused", incoming.inbound_refused),
+    # A user was called, and nobody answered
+    Rule("user-declined", users.user_declined),
+    Rule("user-not-registered", users.user_not_registered),
+    Rule("user-rang-out", users.user_rang_out),
     # Went out, never answered: what our side did
     Rule("cancelled-by-app", setup.cancelled_by_app),
     Rule("malformed-answer", setup.malformed_answer),

@@ -152,25 +152,3 @@ def caller_hung_up(reading: Reading) -> Finding | None:
     """The caller ended an answered inbound call."""
     attempt = _far_end_released(reading, inbound=True)
     return None if attempt is None else _released(reading, attempt)
-
-
-def caller_gave_up(reading: Reading) -> Finding | None:
-    """The caller took the call back before we answered it."""
-    attempt = reading.attempt
-    if attempt is None or not attempt.inbound or attempt.answer or attempt.cancel is None:
-        return None
-    return Finding(ordered([*say.path(reading, attempt), say.cancelled(reading, attempt)]), attempt.cancel)
-
-
-def inbound_busy(reading: Reading) -> Finding | None:
-    """We refused a call that came in, with 486."""
-    found = inbound_refused(reading)
-    return found if found and found.signal and found.signal.status == 486 else None
-
-
-def inbound_refused(reading: Reading) -> Finding | None:
-    """We refused a call that came in."""
-    attempt = reading.attempt
-    if attempt is None or not attempt.inbound or attempt.final is None:
-        return None
-    return Finding(ordered([*say.path(reading, attempt), say.final(reading, attempt)]), attempt.final)

@@ -388,6 +388,108 @@ EXPECTED: dict[str, Expected] = {
             (5, "trunk carrier refused with 604 Does Not Exist Anywhere"),
         ],
     ),
+    "caller-id-full": Expected(
+        2,
+        [
+            (2, "no trunk was chosen for +14255550200: because of caller-id-full"),
+        ],
+    ),
+    "inbound-number-unknown": Expected(
+        2,
+        [
+            (1, "trunk carrier offered the call"),
+            (2, "the call for +14255550999 was not let in: no resource owns +14255550999"),
+            (3, "we refused with 404 Not Found"),
+        ],
+    ),
+    "left-alone": Expected(
+        8,
+        [
+            (1, "this application joined the call"),
+            (2, "user …anna01 was called"),
+            (3, "IncomingCall was published for resource dev"),
+            (6, "user …anna01 answered"),
+            (8, "another application left the call, and one participant remained"),
+        ],
+    ),
+    "inbound-nobody-heard": Expected(
+        7,
+        [
+            (1, "trunk carrier offered the call"),
+            (4, "IncomingCall was published for resource dev"),
+            (5, "we reported 180: the phone rang"),
+            (6, "resource dev has no event subscription, so nobody heard of IncomingCall"),
+            (7, "timer ring ran out after 30 s: nobody answered, for nobody knew"),
+            (8, "we refused with 480 Temporarily Unavailable"),
+        ],
+    ),
+    "inbound-unanswered": Expected(
+        7,
+        [
+            (1, "trunk carrier offered the call"),
+            (4, "IncomingCall was published for resource dev"),
+            (5, "we reported 180: the phone rang"),
+            (7, "timer ring ran out after 30 s: no application had answered or rejected it"),
+            (8, "we refused with 480 Temporarily Unavailable"),
+        ],
+    ),
+    "rejected-by-app": Expected(
+        8,
+        [
+            (1, "trunk carrier offered the call"),
+            (4, "IncomingCall was published for resource dev"),
+            (5, "we reported 180: the phone rang"),
+            (7, "the application rejected the call (rejectCall, none)"),
+            (8, "we refused with 603 Decline"),
+        ],
+    ),
+    "forbidden-by-app": Expected(
+        8,
+        [
+            (1, "trunk carrier offered the call"),
+            (4, "IncomingCall was published for resource dev"),
+            (5, "we reported 180: the phone rang"),
+            (7, "the application rejected the call (rejectCall, forbidden)"),
+            (8, "we refused with 403 Forbidden"),
+        ],
+    ),
+    "redirected-by-app": Expected(
+        13,
+        [
+            (1, "trunk carrier offered the call"),
+            (4, "IncomingCall was published for resource dev"),
+            (5, "we reported 180: the phone rang"),
+            (7, "the application redirected the call to +14255550300 (redirectCall)"),
+            (9, "the call was offered to trunk carrier"),
+            (11, "trunk carrier refused with 404 Not Found"),
+            (13, "we refused with 404 Not Found"),
+        ],
+    ),
+    "user-declined": Expected(
+        6,
+        [
+            (2, "user …anna01 was called"),
+            (3, "IncomingCall was published for resource dev"),
+            (6, "user …anna01 declined the call (none)"),
+        ],
+    ),
+    "user-not-registered": Expected(
+        5,
+        [
+            (2, "user …anna01 was called"),
+            (3, "IncomingCall was published for resource dev"),
+            (4, "resource dev has no event subscription, so nobody heard of IncomingCall"),
+            (5, "user …anna01 rang until the ring time was over"),
+        ],
+    ),
+    "user-rang-out": Expected(
+        5,
+        [
+            (2, "user …anna01 was called"),
+            (3, "IncomingCall was published for resource dev"),
+            (5, "user …anna01 rang until the ring time was over"),
+        ],
+    ),
 }
 
 

@@ -1,0 +1,116 @@
+"""Rules for users without a telephone, and for one application among several: `Reading` -> `Finding`."""
+
+from onhook.endings import finding as say
+from onhook.endings.finding import Finding, ordered
+from onhook.endings.hearing import unheard_call
+from onhook.endings.parties import Asked, Connection, UserLeg
+from onhook.endings.reading import Reading
+from onhook.endings.verdict import Proof
+
+DECLINED = frozenset({"none", "busy", "forbidden"})
+"""Reasons of rejectCall."""
+
+
+def user_declined(reading: Reading) -> Finding | None:
+    """The application of the user who was called rejected the call."""
+    user = _lost_user(reading)
+    if user is None or user.why not in DECLINED:
+        return None
+    shows = f"{say.user_name(user.user)} declined the call ({user.why})"
+    return Finding(ordered([*_rang(reading, user), Proof(user.over, shows)]))
+
+
+def user_not_registered(reading: Reading) -> Finding | None:
+    """No application heard that the user was called."""
+    user = _lost_user(reading)
+    if user is None or user.why != "rang-out":
+        return None
+    why = unheard_call(reading.timeline[: user.over])
+    return Finding(ordered([*_rang(reading, user), *why, _ring_time(reading, user)])) if why else None
+
+
+def user_rang_out(reading: Reading) -> Finding | None:
+    """The user was called, and nobody answered or declined within the ring time."""
+    user = _lost_user(reading)
+    if user is None or user.why != "rang-out":
+        return None
+    return Finding(ordered([*_rang(reading, user), _ring_time(reading, user)]))
+
+
+def left_before(reading: Reading) -> Finding | None:
+    """The application that asks had hung up while the call went on for others."""
+    viewer = _viewer(reading)
+    if viewer is None or not viewer.left or not reading.viewer or viewer.left == reading.stop:
+        return None
+    if reading.ended and viewer.left > reading.ended:
+        return None
+    shows = "this application left the call, which went on without it"
+    return Finding(ordered([*_joined(viewer), Proof(viewer.left, shows)]))
+
+
+def left_alone(reading: Reading) -> Finding | None:
+    """Another application hung up, and nobody was left to talk to."""
+    viewer, asked = _viewer(reading), _decisive(reading)
+    if viewer is None or asked is None or asked.everyone:
+        return None
+    leaver = reading.parties.connection(asked.connection)
+    if leaver is viewer or (viewer.left and viewer.left < asked.number) or viewer.joined > asked.number:
+        return None
+    shows = "another application left the call, and one participant remained"
+    return Finding(ordered([*_talked(reading), *_joined(viewer), Proof(asked.number, shows)]))
+
+
+def user_hung_up(reading: Reading) -> Finding | None:
+    """An application ended a call between users."""
+    user = reading.parties.user
+    if reading.attempt is not None or user is None or not user.connected or reading.stop_kind != "hang-up":
+        return None
+    return Finding(ordered([*_talked(reading), say.stopped(reading)]))
+
+
+def user_call_too_long(reading: Reading) -> Finding | None:
+    """A call between users reached the longest time a call may last."""
+    user = reading.parties.user
+    if reading.attempt is not None or user is None or not user.connected or reading.stop_kind != "duration":
+        return None
+    return Finding(ordered([*_talked(reading), say.stopped(reading)]))
+
+
+def _lost_user(reading: Reading) -> UserLeg | None:
+    """The user who decides, if no telephone does and nobody answered."""
+    user = reading.parties.user
+    if reading.attempt is not None or user is None or user.connected:
+        return None
+    return user if user.over and not reading.stop else None
+
+
+def _rang(reading: Reading, user: UserLeg) -> list[Proof | None]:
+    return [Proof(user.ringing, f"{say.user_name(user.user)} was called"), say.announced(reading)]
+
+
+def _ring_time(reading: Reading, user: UserLeg) -> Proof:
+    timed = say.timer(reading, user.over, "nobody had answered or declined")
+    return timed or Proof(user.over, f"{say.user_name(user.user)} rang until the ring time was over")
+
+
+def _talked(reading: Reading) -> list[Proof | None]:
+    user = reading.parties.user
+    if user is None or not user.connected:
+        return []
+    return [*_rang(reading, user), Proof(user.connected, f"{say.user_name(user.user)} answered")]
+
+
+def _joined(connection: Connection) -> list[Proof | None]:
+    return [Proof(connection.joined, "this application joined the call")] if connection.joined else []
+
+
+def _viewer(reading: Reading) -> Connection | None:
+    """The connection that the call is judged for."""
+    connections = reading.parties.connections
+    first = next(iter(connections.values()), None)
+    return connections.get(reading.viewer, first if not reading.viewer or "" in connections else None)
+
+
+def _decisive(reading: Reading) -> Asked | None:
+    """The request to hang up that ended the call."""
+    return next((each for each in reading.parties.asked if each.number == reading.stop), None)
