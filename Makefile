@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 
-.PHONY: setup run test check lint types imports generate lock bench clean
+.PHONY: setup run test vendor-tests check lint types imports generate lock bench clean
 
 setup: .venv/.ready ## make .venv with .venv/bin/onhook
 
@@ -15,6 +15,9 @@ run: setup ## start the server with its built-in carrier, place first calls, kee
 
 test: setup ## every test
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+vendor-tests: setup ## the vendor's own live tests, downloaded and run unmodified against this server
+	$(BIN)/python -m tools.vendor_tests
 
 check: setup lint types imports test ## all that CI does
 
