@@ -1,5 +1,5 @@
 """The asynchronous names of the credentials."""
 
-from azure.identity import AzureCliCredential, DefaultAzureCredential
+from . import AzureCliCredential, DefaultAzureCredential
 
 __all__ = ["AzureCliCredential", "DefaultAzureCredential"]

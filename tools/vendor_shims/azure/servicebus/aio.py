@@ -1,5 +1,5 @@
 """The asynchronous name is imported by the vendor's live tests, and never used."""
 
-from azure.servicebus import ServiceBusClient
+from . import ServiceBusClient
 
 __all__ = ["ServiceBusClient"]
