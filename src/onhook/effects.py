@@ -41,6 +41,23 @@ class Publish(msgspec.Struct, frozen=True):
     callback_uri: str
     type: str
     data: dict[str, Any]
+    connection: str = ""
+    """callConnectionId of the application's handle on the call."""
+    api_version: str = ""
+    """The version that the application speaks."""
+
+
+class Announce(msgspec.Struct, frozen=True):
+    """Tell the subscribers of the resource that owns `to` that a call for it rings.
+
+    `to` and `caller` are numbers in E.164 or raw ids; whoever answers names `leg` by its context.
+    """
+
+    leg: str
+    to: str
+    caller: str
+    resource: str
+    display_name: str = ""
 
 
 class StartMedia(msgspec.Struct, frozen=True, gc=False):
@@ -61,4 +78,4 @@ class CloseMedia(msgspec.Struct, frozen=True, gc=False):
     leg: str
 
 
-Effect: TypeAlias = Transmit | Record | Publish | StartMedia | CloseMedia
+Effect: TypeAlias = Transmit | Record | Publish | Announce | StartMedia | CloseMedia

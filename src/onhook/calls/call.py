@@ -1,390 +1,447 @@
-"""A call placed through the API: from createCall to its ending, with one telephone in it.
+"""A call: one timeline, legs of those who take part, and connections of the applications that steer it.
 
-Pure: inputs and `now` in, effects out. The call keeps its timeline, so that when the media of its leg is
-counted and closed it can be judged, and its one terminal event says what the verdict says.
+The plain call has one telephone and one application: createCall rings it, or it calls and an application
+answers. Others have several: group calls, users without a telephone, redirected calls, applications that
+connect later. Every leg is one party's signalling; every connection ends with exactly one terminal event.
+
+Pure: inputs and `now` in, effects out. The call keeps its timeline, so that when the media of its legs is
+counted and closed it can be judged, and its terminal events say what the verdict says.
 """
 
 from collections.abc import Callable
-from enum import Enum, auto
 from functools import partial
-from typing import TypeAlias
 
-import msgspec
-
-from onhook.acs.identifiers import communication_user, phone_number
-from onhook.acs.models import CallConnectionStateModel, CallParticipant
-from onhook.calls.directory import Trunk
-from onhook.calls.events import call_connected, call_over, participants_updated
-from onhook.calls.leg import LegConnected, LegEnded, LegRang, LegUnusable, PhoneLeg
-from onhook.calls.record import CallRecord
+from onhook.calls.events import call_connected, participants_updated
+from onhook.calls.inbound_leg import InboundLeg
+from onhook.calls.inputs import (
+    AnswerAsked,
+    Arrival,
+    Arrived,
+    Invited,
+    JoinAsked,
+    LateSetupExpired,
+    LeaveAsked,
+    LegLeft,
+    LegParted,
+    NothingToCount,
+    RedirectAsked,
+    RejectAsked,
+    Rejection,
+    Target,
+    TargetAnswered,
+)
+from onhook.calls.leg import PhoneLeg
+from onhook.calls.legs import Leg
+from onhook.calls.offering import offer_to, raw_id, user_leg_changed
+from onhook.calls.record import Connection, LegPlan, first_connection, leg_id
 from onhook.calls.routing import Chosen, NotRouted
-from onhook.effects import CloseMedia, Destination, Effect, Publish, Record, Transmit
-from onhook.endings.judge import judge
+from onhook.calls.signals import LegConnected, LegEnded, LegRang, LegUnusable, Standing
+from onhook.calls.spine import Spine
+from onhook.calls.states import (
+    RELEASE_SECONDS,
+    DurationExpired,
+    Faulted,
+    HangUpAsked,
+    MediaClosed,
+    Placed,
+    ReleaseExpired,
+    Restarted,
+    SetupExpired,
+    State,
+)
+from onhook.calls.user_leg import UserLeg
+from onhook.effects import Destination, Effect, Record
 from onhook.facts import (
     ApiRequested,
-    Fact,
-    FaultRaised,
-    MediaMeasured,
+    CallArrived,
+    ConnectionJoined,
+    ConnectionLeft,
+    InboundRefused,
     RouteRefused,
     RouteTaken,
-    ServerRestarted,
-    SipSeen,
-    SipUnreadable,
-    Timeline,
     TimerFired,
-    TransportFailed,
 )
-from onhook.machine import Machine, Outputs, nothing, rows
-from onhook.sip.messages import Malformed, Message
+from onhook.machine import Outputs, nothing, rows
+from onhook.sip.messages import Request
 
-RELEASE_SECONDS = 4.0
-"""How long a BYE may stay unanswered before the application is told all the same."""
-MAX_TRACEBACK = 8000
-MAX_UNREADABLE = 100
-"""Unreadable messages of one call that are kept; more prove nothing new."""
+__all__ = [
+    "Call",
+    "DurationExpired",
+    "Faulted",
+    "HangUpAsked",
+    "MediaClosed",
+    "Placed",
+    "ReleaseExpired",
+    "Restarted",
+    "SetupExpired",
+    "State",
+    "leg_id",
+]
 
-
-class State(Enum):
-    NEW = auto()
-    CONNECTING = auto()
-    CONNECTED = auto()
-    DISCONNECTING = auto()  # our side hung up; the far end has not confirmed
-    CLOSING = auto()  # the leg is over; its media is being counted
-    ENDED = auto()
-
-
-STATE_ON_THE_WIRE = {
-    State.NEW: CallConnectionStateModel.CONNECTING,
-    State.CONNECTING: CallConnectionStateModel.CONNECTING,
-    State.CONNECTED: CallConnectionStateModel.CONNECTED,
-    State.DISCONNECTING: CallConnectionStateModel.DISCONNECTING,
-    State.CLOSING: CallConnectionStateModel.DISCONNECTING,
-    State.ENDED: CallConnectionStateModel.DISCONNECTED,
-}
+REJECTIONS: dict[Rejection, int] = {"none": 603, "busy": 486, "forbidden": 403}
+"""SIP final that a calling telephone gets for each callRejectReason (assumed)."""
 
 
-class Placed(msgspec.Struct, frozen=True):
-    """Input: the call was created, and this is what routing said."""
-
-    routed: Chosen | NotRouted
-
-
-class HangUpAsked(msgspec.Struct, frozen=True):
-    """Input: the application hangs up or terminates."""
-
-
-class SetupExpired(msgspec.Struct, frozen=True):
-    """Input: nobody answered within the set-up time."""
-
-
-class DurationExpired(msgspec.Struct, frozen=True):
-    """Input: the call reached the longest time a call may last."""
-
-
-class ReleaseExpired(msgspec.Struct, frozen=True):
-    """Input: the far end did not confirm our hang-up in time."""
-
-
-class MediaClosed(msgspec.Struct, frozen=True):
-    """Input: the leg's media is closed; this is what went through."""
-
-    fact: MediaMeasured
-
-
-class Restarted(msgspec.Struct, frozen=True):
-    """Input: the server was started again and found this call open."""
-
-
-class Faulted(msgspec.Struct, frozen=True):
-    """Input: our own code failed while it handled this call."""
-
-
-Clock: TypeAlias = type[SetupExpired | DurationExpired | ReleaseExpired]
-
-
-def leg_id(record: CallRecord) -> str:
-    """The name of a call's leg in facts and in the media engine; no two calls share it."""
-    return record.seed[:12]
-
-
-class Call(Machine[State]):
-    def __init__(
-        self,
-        record: CallRecord,
-        *,
-        setup_seconds: float,
-        max_seconds: float,
-    ) -> None:
-        self.state = State.NEW
-        self.record, self.now = record, record.started_at
-        self.setup_seconds, self.max_seconds = setup_seconds, max_seconds
-        self.leg: PhoneLeg | None = None
-        self.trunk: Trunk | None = None
-        self.timeline: Timeline = []
-        self.deadline: float | None = None
-        """When `handle_timeout` wants to be called next."""
-        self._clocks: dict[Clock, float] = {}
-        self._sequence = 0
-        self._taking: Fact | None = None
-        self._unreadable = 0
-        self._broken = False  # the leg failed twice: its timers and messages are left alone
-
-    # What goes in. Whatever is due by the time of an input happens before it: so the order in which a call
-    # saw its timers and its inputs can be told from its facts alone, and a replay takes the same way.
+class Call(Spine):
+    # What goes in
 
     def place(self, routed: Chosen | NotRouted, asked: ApiRequested) -> list[Effect]:
         return self._take(asked, partial(self.handle, Placed(routed)))
 
-    def hang_up(self, asked: ApiRequested) -> list[Effect]:
-        return self._take(asked, lambda: self.handle(HangUpAsked()) if self.accepts(HangUpAsked) else [])
+    def invite(self, targets: tuple[Target, ...], asked: ApiRequested) -> list[Effect]:
+        """The call was created for others than one telephone."""
+        return self._take(asked, partial(self.handle, Invited(targets)))
 
-    def receive(
-        self, message: Message, data: bytes, source: Destination, now: float, *, candidates: int = 1
+    def arrive(
+        self, invite: Request, data: bytes, source: Destination, arrival: Arrival, now: float
     ) -> list[Effect]:
-        """A message of this call; or unreadable bytes that could be meant for as many as `candidates`."""
-        leg = self.leg
-        name = leg.id if leg else ""
-        if isinstance(message, Malformed):
-            return self._receive_unreadable(
-                SipUnreadable(
-                    at=now,
-                    leg=name,
-                    transport=source.transport,
-                    peer=source.peer,
-                    data=data,
-                    why=message.why,
-                    candidates=candidates,
-                )
-            )
-        fact = SipSeen(
-            at=now, leg=name, direction="received", transport=source.transport, peer=source.peer, message=data
-        )
-        if leg is None or self._broken:
-            return self._take(fact, _nothing_more)
-        return self._take(fact, lambda: self._rise(leg.receive(message, source, self.now)))
-
-    def _receive_unreadable(self, fact: SipUnreadable) -> list[Effect]:
-        self._unreadable += 1
-        return self._take(fact, _nothing_more) if self._unreadable <= MAX_UNREADABLE else []
-
-    def fail(self, to: Destination, error: str, now: float) -> list[Effect]:
-        """The transport could not carry a message of this call."""
-        leg = self.leg
-        name = leg.id if leg else ""
-        fact = TransportFailed(at=now, leg=name, transport=to.transport, peer=to.peer, error=error)
-        if leg is None or self._broken:
-            return self._take(fact, _nothing_more)
-        return self._take(fact, lambda: self._rise(leg.fail(error, self.now)))
-
-    def media_seen(self, fact: MediaMeasured) -> list[Effect]:
-        """The first packet came. Media is measured beside the loop: what arrives late is dated now."""
-        if fact.at < self.now:
-            fact = msgspec.structs.replace(fact, at=self.now)
-        return self._take(fact, _nothing_more)
-
-    def media_closed(self, fact: MediaMeasured) -> list[Effect]:
-        self._taking = fact
-        outputs = [Record(fact), *self.handle(MediaClosed(fact))]
-        self._taking = None
-        return self._keep(outputs)
-
-    def note(self, fact: Fact) -> None:
-        """A fact of this call that somebody else observed and keeps: it only counts in the timeline."""
-        if self.state is not State.ENDED:
-            self.timeline.append(fact)
-
-    def resume(self, timeline: Timeline) -> None:
-        """Take up an open call whose leg cannot be rebuilt, so that it can at least be ended."""
-        self.timeline = timeline
-        self.now = timeline[-1].at if timeline else self.record.started_at
-        self.state = State.CONNECTING if self.record.connected_at is None else State.CONNECTED
-
-    def restart(self, now: float) -> list[Effect]:
-        """End a call that outlived its server: release the telephone, and say why."""
-        last = self.now
-        self.now = max(last, now)
-        fact = ServerRestarted(at=self.now, last_seen_at=last)
-        return self._keep([Record(fact), *self.handle(Restarted())])
-
-    def fault(self, where: str, traceback: str, now: float) -> list[Effect]:
-        """Our code raised while handling this call: keep the proof, and end this call only.
-
-        A second fault cuts the leg off, so that what fails for ever cannot fail for ever again.
-        """
-        self.now = max(self.now, now)
-        fact = FaultRaised(at=self.now, where=where, traceback=traceback[-MAX_TRACEBACK:])
-        taken, self._taking = self._taking, None
-        outputs: Outputs = [Record(fact)] if taken is None else [Record(taken), Record(fact)]
-        if self.accepts(Faulted):
-            return self._keep(outputs + self.handle(Faulted()))
-        self._broken = True
-        if self.state is State.ENDED and self.record.verdict is None:  # judging it is what failed
-            self.timeline = [fact]
-            return [*outputs, self._judge()]
-        return self._keep(outputs)
-
-    def handle_timeout(self, now: float) -> list[Effect]:
-        self.now = max(self.now, now)
-        return self._keep(self._expire())
-
-    def _take(self, fact: Fact, act: Callable[[], Outputs]) -> list[Effect]:
-        """Time moves to that of `fact`; then it is kept, and acted upon."""
-        self._taking = fact
-        self.now = max(self.now, fact.at)
-        due = self.deadline is not None and self.deadline <= self.now
-        outputs = self._expire() if due else []
-        outputs.append(Record(fact))
-        outputs += act()
-        self._taking = None
-        return self._keep(outputs)
-
-    def _expire(self) -> Outputs:
-        outputs: Outputs = []
-        for clock in [clock for clock, at in self._clocks.items() if at <= self.now]:
-            if self._clocks.pop(clock, None) is not None and self.accepts(clock):
-                outputs += self.handle(clock())
-        if self.leg and not self._broken:
-            outputs += self._rise(self.leg.handle_timeout(self.now))
-        return outputs
-
-    def _next_deadline(self) -> float | None:
-        times = list(self._clocks.values())
-        if self.leg and not self._broken and (at := self.leg.deadline) is not None:
-            times.append(at)
-        return min(times) if times else None
-
-    @property
-    def done(self) -> bool:
-        """Ended, and nothing on the wire can still belong to it."""
-        return self.state is State.ENDED and (self.leg is None or self._broken or self.leg.done)
-
-    # What the application asks to see
-
-    @property
-    def connection_state(self) -> CallConnectionStateModel:
-        return STATE_ON_THE_WIRE[self.state]
-
-    @property
-    def participants(self) -> list[CallParticipant]:
-        """Those in the call now: the telephone once it answered, and the application's identity (assumed)."""
-        if self.record.connected_at is None or self.state in {State.CLOSING, State.ENDED}:
-            return []
-        return [
-            CallParticipant(identifier=identifier, is_muted=False, is_on_hold=False)
-            for identifier in (phone_number(self.record.target), communication_user(self.record.source_user))
-        ]
-
-    # Between the leg below and the world above
-
-    def _rise(self, outputs: Outputs) -> Outputs:
-        risen: Outputs = []
-        for output in outputs:
-            if isinstance(output, LegRang | LegConnected | LegUnusable | LegEnded):
-                risen += self.handle(output) if self.accepts(type(output)) else []
-            else:
-                risen.append(output)
-        return risen
-
-    def _keep(self, outputs: list[Effect]) -> list[Effect]:
-        """Make a fact of every message sent, and remember all facts until the verdict."""
-        kept: list[Effect] = []
-        for output in outputs:
-            if isinstance(output, Transmit):
-                kept.append(Record(self._sent(output)))
-            kept.append(output)
-        if self.state is not State.ENDED:
-            self.timeline += [effect.fact for effect in kept if isinstance(effect, Record)]
-        elif self.record.verdict is None:
-            self.timeline += [effect.fact for effect in kept if isinstance(effect, Record)]
-            kept.append(self._judge())
-        self.deadline = self._next_deadline()
-        return kept
-
-    def _sent(self, transmit: Transmit) -> SipSeen:
-        return SipSeen(
-            at=self.now,
-            leg=self.leg.id if self.leg else "",
-            direction="sent",
-            transport=transmit.to.transport,
-            peer=transmit.to.peer,
-            message=transmit.data,
+        """A telephone calls by a trunk of ours."""
+        return self._take(
+            self._seen(leg_id(self.record), data, source, now), self._begin(invite, source, arrival)
         )
 
-    def _judge(self) -> Publish:
-        self.record.ended_at = self.now
-        self.record.verdict = verdict = judge(self.timeline)
-        self.timeline = []  # what was kept is in the store
-        return call_over(self.record, verdict)
+    def _begin(self, invite: Request, source: Destination, arrival: Arrival) -> Callable[[], Outputs]:
+        record = self.record
+        leg = InboundLeg(
+            invite,
+            id=leg_id(record),
+            party=raw_id(record.source),
+            seed=record.seed,
+            source=source,
+            local=record.local,
+            now=record.started_at,
+        )
+        self.legs.add(leg)
+        return partial(self.handle, Arrived(invite, arrival))
 
-    def _close_media(self) -> Outputs:
-        """Its answer, the count, ends the call; it comes even where no media was ever opened."""
-        self._clocks.clear()
-        return [CloseMedia(leg_id(self.record))]
+    def answer(self, asked: ApiRequested, connection: Connection, media: tuple[str, int]) -> list[Effect]:
+        """`asked.leg` names who rings; the switch has checked that it still does."""
+        return self._ask(asked, AnswerAsked(asked.leg, connection, media))
 
-    # Actions
+    def reject(self, asked: ApiRequested) -> list[Effect]:
+        """`asked.detail` is the reason; whatever is none of ours counts as none."""
+        reason: Rejection = next((each for each in REJECTIONS if each == asked.detail), "none")
+        return self._ask(asked, RejectAsked(asked.leg, reason))
+
+    def redirect(self, asked: ApiRequested, target: Target) -> list[Effect]:
+        return self._ask(asked, RedirectAsked(asked.leg, target))
+
+    def join(self, asked: ApiRequested, connection: Connection) -> list[Effect]:
+        return self._ask(asked, JoinAsked(connection))
+
+    def hang_up(self, asked: ApiRequested, leaving: Connection | None = None) -> list[Effect]:
+        """For everyone; or for one application, after which the call goes on if enough are left."""
+        if leaving is None or not self._survives(leaving):
+            return self._take(asked, partial(self._stop, leaving))
+        return self._ask(asked, LeaveAsked(leaving))
+
+    def _survives(self, leaving: Connection) -> bool:
+        """Two legs and one application are enough for a call that was up (documented for hangUp)."""
+        left = [leg for leg in self.legs.connected if leg.id != leaving.leg]
+        apps = [each for each in self.open_connections if each is not leaving]
+        return self.state is State.CONNECTED and len(left) > 1 and bool(apps)
+
+    # Actions. First, how a call begins
 
     def dial(self, placed: Placed) -> Outputs:
         routed, record = placed.routed, self.record
+        self._own_leg()
         if isinstance(routed, NotRouted):
-            refused = RouteRefused(at=self.now, number=record.target, why=routed.why, detail=routed.detail)
-            return [Record(refused), *self.handle(routed)]
-        self.trunk = routed.trunk
+            return [Record(self._refused(record.target, routed)), *self.handle(routed)]
+        self._clocks[SetupExpired] = self.now + self.setup_seconds
         record.trunk = routed.trunk.name
-        self.leg = PhoneLeg(
-            id=leg_id(record),
-            seed=record.seed,
+        plan = LegPlan(
+            id=leg_id(record), party=record.target, seed=record.seed, local=record.local, media=record.media
+        )
+        return self._call(plan, routed)
+
+    def _own_leg(self) -> None:
+        """The connection of createCall, and its identity, which is in the call from the start."""
+        connection = first_connection(self.record)
+        self.connections.append(connection)
+        leg = UserLeg(connection.leg, self.record.source_user)
+        leg.standing = Standing.CONNECTED
+        self.legs.add(leg, own=True)
+
+    def _refused(self, number: str, routed: NotRouted, leg: str = "") -> RouteRefused:
+        return RouteRefused(at=self.now, leg=leg, number=number, why=routed.why, detail=routed.detail)
+
+    def _call(self, plan: LegPlan, routed: Chosen, offer: bytes = b"") -> Outputs:
+        leg = PhoneLeg(
+            id=plan.id,
+            seed=plan.seed,
             trunk=routed.trunk,
-            local=record.local,
-            media=record.media,
-            target=record.target,
-            caller=record.source,
-            display_name=record.source_display_name,
+            local=plan.local,
+            media=plan.media,
+            offer=offer,
+            target=plan.party,
+            caller=self.record.source,
+            display_name=self.record.source_display_name,
             now=self.now,
         )
-        self._clocks[SetupExpired] = self.now + self.setup_seconds
+        self.legs.add(leg)
+        if self.leg is None:
+            self.leg, self.trunk = leg, routed.trunk
         taken = RouteTaken(
             at=self.now,
-            leg=self.leg.id,
-            number=record.target,
+            leg=leg.id,
+            number=plan.party,
             trunk=routed.trunk.name,
             pattern=routed.route.pattern,
         )
-        return [Record(taken), *self._rise(self.leg.dial(self.now))]
+        return [Record(taken), *self._rise(leg, leg.dial(self.now))]
 
-    def connect(self, _: LegConnected) -> Outputs:
+    def ring_all(self, invited: Invited) -> Outputs:
+        self._own_leg()
         record = self.record
-        record.connected_at = self.now
+        joined = ConnectionJoined(
+            at=self.now, connection=record.id, operation="createCall", user=record.source_user
+        )
+        outputs: Outputs = [Record(joined)]
+        self._clocks[SetupExpired] = self.now + self.setup_seconds
+        refused: NotRouted | None = None
+        for target in invited.targets:
+            if target.plan not in record.legs:
+                record.legs.append(target.plan)
+            if isinstance(target.routed, NotRouted):
+                refused = target.routed
+                outputs.append(Record(self._refused(target.plan.party, refused, target.plan.id)))
+            else:
+                outputs += self._reach(target)
+        if refused is not None and not any(leg.id not in self.legs.own for leg in self.legs):
+            outputs += self.handle(refused)
+        return outputs
+
+    def _reach(self, target: Target, offer: bytes = b"") -> Outputs:
+        if isinstance(target.routed, Chosen):
+            return self._call(target.plan, target.routed, offer)
+        leg = UserLeg(target.plan.id, target.plan.party)
+        self.legs.add(leg)
+        return offer_to(self.record, leg, target.plan.resource, self.ring_seconds, self.now)
+
+    def let_in(self, arrived: Arrived) -> Outputs:
+        leg, record, arrival = self.legs.caller, self.record, arrived.arrival
+        assert leg is not None
+        if arrival.unknown:
+            refused = InboundRefused(
+                at=self.now,
+                leg=leg.id,
+                why="number-unknown",
+                status=404,
+                number=record.target,
+                trunk=arrival.trunk.name,
+                detail=arrival.unknown,
+            )
+            return [Record(refused), *self._rise(leg, leg.reject(404, self.now))]
+        fact = CallArrived(
+            at=self.now,
+            leg=leg.id,
+            number=record.target,
+            caller=record.source,
+            trunk=arrival.trunk.name,
+            resource=record.resource,
+        )
+        number = UserLeg(f"{leg.id}-number", record.target, rings_as=leg.id)
+        self.legs.add(number, own=True)
+        outputs = [Record(fact), *self._rise(leg, leg.begin(self.now)), *self._rise(leg, leg.ring(self.now))]
+        return outputs + offer_to(record, number, record.resource, self.ring_seconds, self.now)
+
+    # Then, what applications decide
+
+    def take_call(self, asked: AnswerAsked) -> Outputs:
+        """The party that rings is in the call; a calling telephone gets its answer now."""
+        connection, leg = asked.connection, self.legs.ringing_as(asked.leg)
+        assert leg is not None
+        leg.stop("answered")
+        leg.standing = Standing.CONNECTED
+        connection.leg = leg.id
+        if leg.rings_as != leg.id:
+            leg.party = connection.user
+        outputs = [*user_leg_changed(leg, "connected", now=self.now), *self._add(connection, "answerCall")]
+        caller = self.legs.caller
+        if caller is None or caller.answered:
+            return outputs + self.handle(LegConnected())
+        self.record.media = asked.media
+        return outputs + self._rise(caller, caller.answer(asked.media, self.now))
+
+    def _add(self, connection: Connection, operation: str) -> Outputs:
+        record = self.record
+        self.connections.append(connection)
+        if connection.id == record.id:
+            record.answered_leg = connection.leg
+            record.callback_uri, record.api_version = connection.callback_uri, connection.api_version
+            record.operation_context, record.source_user = connection.operation_context, connection.user
+        elif connection not in record.connections:
+            record.connections.append(connection)
+        fact = ConnectionJoined(
+            at=self.now,
+            leg=connection.leg,
+            connection=connection.id,
+            operation=operation,
+            user=connection.user,
+        )
+        return [Record(fact)]
+
+    def refuse(self, asked: RejectAsked) -> Outputs:
+        leg = self.legs.ringing_as(asked.leg)
+        assert leg is not None
+        leg.stop("rejected")
+        why = asked.reason
+        outputs = user_leg_changed(leg, "rejected", why, now=self.now)
+        if (caller := self.legs.caller) is not None:
+            caller.refusal = REJECTIONS[why]
+        return outputs + self._signal(leg, LegEnded())
+
+    def ring_another(self, asked: RedirectAsked) -> Outputs:
+        leg, caller, target = self.legs.ringing_as(asked.leg), self.legs.caller, asked.target
+        assert leg is not None
+        if target.plan not in self.record.legs:
+            self.record.legs.append(target.plan)
+        leg.stop("redirected")
+        leg.end()
+        outputs = user_leg_changed(leg, "ended", "redirected", now=self.now)
+        waiting = caller is not None and not caller.answered
+        if target.routed is None:
+            return outputs + self._reach(target)
+        self._clocks.setdefault(SetupExpired, self.now + self.setup_seconds)
+        self._bridged = self._bridged or waiting
+        return outputs + self._reach(target, caller.offer if caller and waiting else b"")
+
+    def pass_answer(self, _: TargetAnswered) -> Outputs:
+        caller, target = self.legs.caller, self._speaking
+        assert caller is not None
+        answer = target.answer if isinstance(target, PhoneLeg) else b""
+        return self._rise(caller, caller.pass_answer(answer, self.now))
+
+    def let_join(self, asked: JoinAsked) -> Outputs:
+        connection = asked.connection
+        leg = UserLeg(connection.leg, connection.user)
+        leg.standing = Standing.CONNECTED
+        self.legs.add(leg, own=True)
+        return [*self._add(connection, "connect"), *self.tell(None)]
+
+    def let_go(self, asked: LeaveAsked) -> Outputs:
+        connection = asked.connection
+        self._over.append(connection)
+        if (leg := self.legs.user(connection.leg)) is not None:
+            leg.end()
+        return [*self._gone(connection), *self._participants(but=connection)]
+
+    def _gone(self, connection: Connection) -> Outputs:
+        fact = ConnectionLeft(
+            at=self.now,
+            leg=connection.leg,
+            connection=connection.id,
+            user=connection.user,
+            why="hung-up",
+        )
+        return [Record(fact)]
+
+    def _stop(self, leaving: Connection | None) -> Outputs:
+        if not self.accepts(HangUpAsked):
+            return []
+        gone = self._gone(leaving) if leaving and len(self.connections) > 1 else []
+        return gone + self.handle(HangUpAsked())
+
+    # Then, who is in it
+
+    def connect(self, connected: LegConnected) -> Outputs:
+        self.record.connected_at = self.now
+        setup = self._clocks.get(SetupExpired)
         self._clocks = {DurationExpired: self.now + self.max_seconds}
-        self._sequence += 1
-        return [call_connected(record), participants_updated(record, self.participants, self._sequence)]
+        ringing = [leg for leg in self.legs.telephones if leg.standing is Standing.TRYING]
+        if setup is not None and ringing:
+            self._clocks[LateSetupExpired] = setup
+        return self.tell(connected)
+
+    def tell(self, _: object) -> Outputs:
+        """Whose own leg is in the call hears that it is up; everyone hears who is in it now."""
+        outputs: Outputs = []
+        for connection in self.open_connections:
+            leg = self.legs.user(connection.leg)
+            if connection.connected_at is None and leg and leg.standing is Standing.CONNECTED:
+                connection.connected_at = self.now
+                outputs.append(call_connected(self.record, connection))
+        return outputs + self._participants()
+
+    def _participants(self, *, but: Connection | None = None) -> Outputs:
+        return [
+            participants_updated(self.record, connection, self.participants)
+            for connection in self.open_connections
+            if connection is not but
+        ]
+
+    def lose(self, _: LegLeft) -> Outputs:
+        """One of several who were still being reached."""
+        return (
+            []
+            if self._speaking is None
+            else [*self._tell_end(self._speaking), *self._close_one(self._speaking)]
+        )
+
+    def lose_participant(self, left: LegLeft) -> Outputs:
+        return [*self.lose(left), *self._participants()]
+
+    def _tell_end(self, leg: Leg) -> Outputs:
+        if not isinstance(leg, UserLeg) or not leg.outcome.startswith("left to ring"):
+            return []
+        return user_leg_changed(leg, "ended", "rang-out", now=self.now)
+
+    # At last, how it ends
 
     def release(self, _: HangUpAsked) -> Outputs:
         self._clocks = {ReleaseExpired: self.now + RELEASE_SECONDS}
-        return self._hang_up_leg()
+        return self._hang_up_legs()
+
+    def part(self, _: LegParted) -> Outputs:
+        """The leg that decided is gone; a caller that still waits hears what became of its call."""
+        leg, caller = self._speaking, self.legs.caller
+        if caller is not None and isinstance(leg, PhoneLeg) and leg.refused_with >= 400:
+            caller.refusal = leg.refused_with
+        self._clocks = {ReleaseExpired: self.now + RELEASE_SECONDS}
+        told = [] if leg is None else self._tell_end(leg)
+        return told + self._hang_up_legs()
 
     def expire_setup(self, _: SetupExpired) -> Outputs:
         self._clocks[ReleaseExpired] = self.now + RELEASE_SECONDS
         fired = TimerFired(at=self.now, name="setup", after_seconds=self.setup_seconds)
-        return [Record(fired), *self._hang_up_leg()]
+        return [Record(fired), *self._hang_up_legs()]
+
+    def expire_late_setup(self, _: LateSetupExpired) -> Outputs:
+        outputs: Outputs = []
+        for leg in self.legs.telephones:
+            if leg.standing is Standing.TRYING:
+                fired = TimerFired(at=self.now, leg=leg.id, name="setup", after_seconds=self.setup_seconds)
+                outputs += [Record(fired), *self._rise(leg, leg.hang_up(self.now))]
+        return outputs
 
     def expire_duration(self, _: DurationExpired) -> Outputs:
         fired = TimerFired(at=self.now, name="duration", after_seconds=self.max_seconds)
         self._clocks = {ReleaseExpired: self.now + RELEASE_SECONDS}
-        return [Record(fired), *self._hang_up_leg()]
+        return [Record(fired), *self._hang_up_legs()]
 
-    def _hang_up_leg(self) -> Outputs:
-        return self._rise(self.leg.hang_up(self.now)) if self.leg else []
+    def _hang_up_legs(self) -> Outputs:
+        outputs: Outputs = []
+        telephones = self.legs.telephones
+        for leg in telephones:
+            if leg.standing is not Standing.ENDED or len(telephones) == 1:
+                outputs += self._rise(leg, leg.hang_up(self.now))
+        nobody = len(self.legs) > 0 and not self.legs.telephones_alive
+        if self.state is State.DISCONNECTING and nobody:
+            outputs += self.handle(LegEnded())
+        return outputs
 
     def release_after_restart(self, _: Restarted) -> Outputs:
-        return self._hang_up_leg()
+        return self._hang_up_legs()
 
-    def close(self, _: object) -> Outputs:
-        return self._close_media()
+    def close(self, ended: object) -> Outputs:
+        told = self._tell_end(self._speaking) if self._speaking and isinstance(ended, LegEnded) else []
+        return told + self._close_media()
 
     def break_off(self, _: Faulted) -> Outputs:
-        """Our code is not to be trusted with this call any more, but the telephone should not stay up."""
+        """Our code is not to be trusted with this call any more, but no telephone should stay up."""
         try:
-            released = self._hang_up_leg()
+            released = self._hang_up_legs()
         except Exception:  # noqa: BLE001  # the fault that led here is on record; this one is its echo
             self._broken = True
             released = []
@@ -392,24 +449,37 @@ class Call(Machine[State]):
 
     TABLE = {
         (State.NEW, Placed): (State.CONNECTING, dial),
+        (State.NEW, Invited): (State.CONNECTING, ring_all),
+        (State.NEW, Arrived): (State.CONNECTING, let_in),
         (State.CONNECTING, NotRouted): (State.ENDED, nothing),
         (State.CONNECTING, LegRang): (State.CONNECTING, nothing),
+        (State.CONNECTING, TargetAnswered): (State.CONNECTING, pass_answer),
         (State.CONNECTING, LegConnected): (State.CONNECTED, connect),
         (State.CONNECTING, LegUnusable): (State.CLOSING, close),
+        (State.CONNECTING, LegLeft): (State.CONNECTING, lose),
         (State.CONNECTING, LegEnded): (State.CLOSING, close),
         (State.CONNECTING, HangUpAsked): (State.DISCONNECTING, release),
         (State.CONNECTING, SetupExpired): (State.DISCONNECTING, expire_setup),
+        (State.CONNECTED, LegConnected): (State.CONNECTED, tell),
+        (State.CONNECTED, LegLeft): (State.CONNECTED, lose_participant),
+        (State.CONNECTED, JoinAsked): (State.CONNECTED, let_join),
+        (State.CONNECTED, LeaveAsked): (State.CONNECTED, let_go),
+        (State.CONNECTED, LateSetupExpired): (State.CONNECTED, expire_late_setup),
         (State.CONNECTED, HangUpAsked): (State.DISCONNECTING, release),
         (State.CONNECTED, DurationExpired): (State.DISCONNECTING, expire_duration),
         (State.CONNECTED, LegEnded): (State.CLOSING, close),
+        (State.DISCONNECTING, LegLeft): (State.DISCONNECTING, nothing),
         (State.DISCONNECTING, LegEnded): (State.CLOSING, close),
         (State.DISCONNECTING, ReleaseExpired): (State.CLOSING, close),
         (State.CLOSING, MediaClosed): (State.ENDED, nothing),
+        (State.CLOSING, NothingToCount): (State.ENDED, nothing),
+        **dict.fromkeys(rows([State.CONNECTING, State.CONNECTED], LegParted), (State.DISCONNECTING, part)),
+        (State.CONNECTING, AnswerAsked): (State.CONNECTING, take_call),
+        (State.CONNECTED, AnswerAsked): (State.CONNECTED, take_call),
+        (State.CONNECTING, RejectAsked): (State.CONNECTING, refuse),
+        (State.CONNECTED, RejectAsked): (State.CONNECTED, refuse),
+        (State.CONNECTING, RedirectAsked): (State.CONNECTING, ring_another),
+        (State.CONNECTED, RedirectAsked): (State.CONNECTED, ring_another),
         **dict.fromkeys(rows(list(State)[1:4], Restarted), (State.ENDED, release_after_restart)),
         **dict.fromkeys(rows(list(State)[1:4], Faulted), (State.CLOSING, break_off)),
     }
-
-
-def _nothing_more() -> Outputs:
-    """The fact itself is all."""
-    return []

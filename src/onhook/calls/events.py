@@ -3,16 +3,18 @@
 import msgspec
 
 from onhook.acs.models import (
+    AnswerFailed,
     CallConnected,
     CallDisconnected,
     CallParticipant,
+    ConnectFailed,
     CreateCallFailed,
     ParticipantsUpdated,
     ResultInformation,
     SipDiagnosticInfo,
 )
 from onhook.acs.wire import Model
-from onhook.calls.record import CallRecord
+from onhook.calls.record import Beginning, CallRecord, Connection
 from onhook.effects import Publish
 from onhook.endings.verdict import Verdict
 
@@ -20,41 +22,52 @@ CONNECTED = ResultInformation(code=200, sub_code=0, message="")
 """What the real service sends with CallConnected (validated: recorded live tests)."""
 
 
-def call_connected(record: CallRecord) -> Publish:
+FAILURES: dict[Beginning, type[CreateCallFailed | AnswerFailed | ConnectFailed]] = {
+    "create": CreateCallFailed,
+    "answer": AnswerFailed,
+    "connect": ConnectFailed,
+}
+"""The terminal event of a connection that was never connected (documented)."""
+
+
+def call_connected(record: CallRecord, connection: Connection) -> Publish:
     event = CallConnected(
-        call_connection_id=record.id,
+        call_connection_id=connection.id,
         server_call_id=record.server_call_id,
         correlation_id=record.correlation_id,
-        operation_context=record.operation_context or None,
+        operation_context=connection.operation_context or None,
         result_information=CONNECTED,
     )
-    return _publish(record, event)
+    return _publish(connection, event)
 
 
-def participants_updated(record: CallRecord, participants: list[CallParticipant], sequence: int) -> Publish:
-    """The whole list, each time; the number tells the newest (assumed to begin with 1)."""
+def participants_updated(
+    record: CallRecord, connection: Connection, participants: list[CallParticipant]
+) -> Publish:
+    """The whole list, each time; the connection's own number tells the newest (assumed to begin with 1)."""
+    connection.sequence += 1
     event = ParticipantsUpdated(
-        call_connection_id=record.id,
+        call_connection_id=connection.id,
         server_call_id=record.server_call_id,
         correlation_id=record.correlation_id,
-        sequence_number=sequence,
+        sequence_number=connection.sequence,
         participants=participants,
         result_information=CONNECTED,
     )
-    return _publish(record, event)
+    return _publish(connection, event)
 
 
-def call_over(record: CallRecord, verdict: Verdict) -> Publish:
-    """CallDisconnected for a call that was connected, CreateCallFailed for one that never was."""
-    model = CreateCallFailed if record.connected_at is None else CallDisconnected
+def call_over(record: CallRecord, connection: Connection, verdict: Verdict) -> Publish:
+    """CallDisconnected for a connection that was up; else the failure of what began it."""
+    model = CallDisconnected if connection.connected_at is not None else FAILURES[connection.begun_by]
     event = model(
-        call_connection_id=record.id,
+        call_connection_id=connection.id,
         server_call_id=record.server_call_id,
         correlation_id=record.correlation_id,
-        operation_context=record.operation_context or None,
+        operation_context=connection.operation_context or None,
         result_information=result_of(verdict),
     )
-    return _publish(record, event)
+    return _publish(connection, event)
 
 
 def result_of(verdict: Verdict) -> ResultInformation:
@@ -73,5 +86,11 @@ def result_of(verdict: Verdict) -> ResultInformation:
     )
 
 
-def _publish(record: CallRecord, event: Model) -> Publish:
-    return Publish(record.callback_uri, type(event).__name__, msgspec.to_builtins(event))
+def _publish(connection: Connection, event: Model) -> Publish:
+    return Publish(
+        connection.callback_uri,
+        type(event).__name__,
+        msgspec.to_builtins(event),
+        connection.id,
+        connection.api_version,
+    )

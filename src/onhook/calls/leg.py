@@ -1,15 +1,14 @@
 """A leg to a telephone: one outbound SIP session with its offer, answer and media."""
 
-import msgspec
-
 from onhook.calls.directory import Trunk
-from onhook.effects import Destination, StartMedia
+from onhook.calls.negotiation import Negotiation
+from onhook.calls.signals import LegConnected, LegEnded, LegRang, LegUnusable, Standing
+from onhook.effects import Destination
 from onhook.machine import Outputs
 from onhook.sip.digest import Credentials
 from onhook.sip.messages import Message, Request, Response
-from onhook.sip.offer import Negotiated, answer_offer, make_offer, read_answer, read_offer
 from onhook.sip.reason import SIP, Reason, write_reason
-from onhook.sip.sdp import SessionDescription, Unusable, parse_sdp
+from onhook.sip.sdp import Unusable
 from onhook.sip.session import (
     Answered,
     CancelCrossed,
@@ -27,26 +26,11 @@ NOT_ACCEPTABLE = 488
 MAX_REASON_CHARACTERS = 80
 
 
-class LegRang(msgspec.Struct, frozen=True):
-    """Signal: the far end rings, or its announcement plays."""
-
-
-class LegConnected(msgspec.Struct, frozen=True):
-    """Signal: answered, with media that we can use."""
-
-
-class LegUnusable(msgspec.Struct, frozen=True):
-    """Signal: answered, but with media that we cannot use; the session is being released."""
-
-    why: str
-
-
-class LegEnded(msgspec.Struct, frozen=True):
-    """Signal, once: the session is over, refused or released."""
-
-
 class PhoneLeg:
-    """`media` is our RTP address; `seed` makes every identifier of the session."""
+    """`media` is our RTP address; `seed` makes every identifier of the session.
+
+    With an `offer` of somebody else the media is none of ours: `answer` then holds what came back.
+    """
 
     def __init__(
         self,
@@ -56,17 +40,21 @@ class PhoneLeg:
         trunk: Trunk,
         local: tuple[str, int],
         media: tuple[str, int],
+        offer: bytes = b"",
         target: str,
         caller: str,
         display_name: str,
         now: float,
     ) -> None:
-        self.id, self.trunk, self.media = id, trunk, media
-        self._sdp_id = int(seed[:8], 16)
-        self._sdp_version = 1
-        self._offer: SessionDescription = make_offer(*media, self._sdp_id, self._sdp_version)
+        self.id, self.trunk, self.party = id, trunk, target
+        self.media: tuple[str, int] | None = None if offer else media
+        self.standing = Standing.TRYING
+        self.answer = b""
+        self.refused_with = 0
+        """The status of a final refusal."""
+        self._talk = None if offer else Negotiation(id, media, seed)
+        self._offer = self._talk.offer if self._talk else offer
         self._early_answer = b""
-        self._effects: Outputs = []
         credentials = Credentials(trunk.username, trunk.password) if trunk.username else None
         self.session = OutboundSession(
             leg=id,
@@ -94,8 +82,12 @@ class PhoneLeg:
     def done(self) -> bool:
         return self.session.done
 
+    def speaks_to(self, to: Destination) -> bool:
+        dialog = self.session.dialog
+        return self.session.peer == to or (dialog is not None and dialog.next_hop == to)
+
     def dial(self, now: float) -> Outputs:
-        return self._rise(self.session.dial(self._offer.to_bytes(), now), now)
+        return self._rise(self.session.dial(self._offer, now), now)
 
     def receive(self, message: Message, source: Destination, now: float) -> Outputs:
         if not isinstance(message, Request | Response):
@@ -121,48 +113,32 @@ class PhoneLeg:
                 risen.append(LegRang())
             elif isinstance(output, Answered):
                 risen += self._take_answer(output.response, now)
-            elif isinstance(output, Refused | Unanswered | Undeliverable | HungUp | Released | CancelCrossed):
+            elif isinstance(output, Refused):
+                self.refused_with = output.response.status
+                risen.append(LegEnded())
+            elif isinstance(output, Unanswered | Undeliverable | HungUp | Released | CancelCrossed):
                 risen.append(LegEnded())
             else:
                 risen.append(output)
-        effects, self._effects = self._effects, []
-        return risen + effects
+        if self._talk is not None:
+            risen += self._talk.changed
+            self._talk.changed = []
+        return risen
 
     def _take_answer(self, response: Response, now: float) -> Outputs:
         # Gateways often answer in a 183 and send a bare 200: what they said first counts then.
-        answer = parse_sdp(response.body or self._early_answer)
-        taken = answer if isinstance(answer, Unusable) else read_answer(self._offer, answer)
+        self.answer = response.body or self._early_answer
+        if self._talk is None:
+            return [LegConnected()]
+        taken = self._talk.take_answer(self.answer)
         if isinstance(taken, Unusable):
             reason = write_reason(Reason(SIP, NOT_ACCEPTABLE, _plain(taken.why)))
             released = self.session.hang_up(now, reason)
             return [LegUnusable(taken.why), *self._rise(released, now)]
-        return [self._start(taken), LegConnected()]
-
-    def _start(self, agreed: Negotiated) -> StartMedia:
-        return StartMedia(
-            leg=self.id,
-            host=agreed.host,
-            port=agreed.port,
-            payload_type=agreed.payload_type,
-            codec=agreed.codec,
-            sending=agreed.sending,
-        )
+        return [taken, LegConnected()]
 
     def _renegotiate(self, body: bytes) -> bytes | None:
-        """Answer an offer that came within the session; an empty one asks for ours (RFC 3261 14.2)."""
-        self._sdp_version += 1
-        if not body:
-            self._offer = make_offer(*self.media, self._sdp_id, self._sdp_version)
-            return self._offer.to_bytes()
-        offer = parse_sdp(body)
-        if isinstance(offer, Unusable):
-            return None
-        agreed = read_offer(offer)
-        answer = answer_offer(offer, *self.media, self._sdp_id, self._sdp_version)
-        if isinstance(agreed, Unusable) or isinstance(answer, Unusable):
-            return None
-        self._effects.append(self._start(agreed))
-        return answer.to_bytes()
+        return self._talk.renegotiate(body) if self._talk else None
 
 
 def _plain(text: str) -> str:

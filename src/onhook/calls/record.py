@@ -1,8 +1,49 @@
 """What is kept of a call beside its facts: one row for lists, and for finding it again."""
 
+from typing import Literal, TypeAlias
+
 import msgspec
 
 from onhook.endings.verdict import Verdict
+
+Beginning: TypeAlias = Literal["create", "answer", "connect"]
+"""How a connection began; its failure is named after it."""
+
+
+class LegPlan(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
+    """What a leg was begun with, as a replay needs it. `seed` makes every identifier of its session."""
+
+    id: str
+    party: str
+    """Who is rung: a number in E.164, or a raw id."""
+    seed: str = ""
+    local: tuple[str, int] = ("", 0)
+    media: tuple[str, int] = ("", 0)
+    resource: str = ""
+    """Whose event subscriptions hear of it, for a user."""
+    instead_of: str = ""
+    """The leg that was redirected here."""
+
+
+class Connection(msgspec.Struct, kw_only=True):
+    """An application's handle on a call. The first one of a call has the id of the call itself."""
+
+    id: str
+    """callConnectionId"""
+    leg: str
+    """Its own leg, without a telephone; empty for that of createCall."""
+    resource: str
+    begun_by: Beginning
+    user: str
+    """Raw id of the application's own identity."""
+    callback_uri: str
+    api_version: str
+    operation_context: str = ""
+    sequence: int = 0
+    """Of its last ParticipantsUpdated."""
+    connected_at: float | None = None
+    ended_at: float | None = None
+    verdict: Verdict | None = None
 
 
 class CallRecord(msgspec.Struct, kw_only=True):
@@ -34,3 +75,29 @@ class CallRecord(msgspec.Struct, kw_only=True):
     connected_at: float | None = None
     ended_at: float | None = None
     verdict: Verdict | None = None
+    legs: list[LegPlan] = msgspec.field(default_factory=list[LegPlan])
+    """Those of a call that is more than one telephone; in the order in which they were begun."""
+    answered_leg: str = ""
+    """The leg that the first connection answered."""
+    connections: list[Connection] = msgspec.field(default_factory=list[Connection])
+    """All but the first."""
+
+
+def leg_id(record: CallRecord) -> str:
+    """The name of a call's first leg in facts and in the media engine; no two calls share it."""
+    return record.seed[:12]
+
+
+def first_connection(record: CallRecord) -> Connection:
+    """The connection that a call's own id stands for."""
+    return Connection(
+        id=record.id,
+        leg=record.answered_leg,
+        resource=record.resource,
+        begun_by="answer" if record.direction == "inbound" else "create",
+        user=record.source_user,
+        callback_uri=record.callback_uri,
+        api_version=record.api_version,
+        operation_context=record.operation_context,
+        connected_at=record.connected_at,
+    )

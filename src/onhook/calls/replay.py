@@ -9,69 +9,175 @@ that it brought forth, which are facts with their own times. Timers that show in
 an input could tell.
 """
 
+from collections.abc import Mapping
+
+import msgspec
+
 from onhook.calls.call import Call, State
 from onhook.calls.directory import Trunk, VoiceRoute
-from onhook.calls.record import CallRecord
-from onhook.calls.routing import Chosen
+from onhook.calls.inputs import Arrival, Target
+from onhook.calls.record import CallRecord, Connection, LegPlan, first_connection
+from onhook.calls.routing import Chosen, NotRouted
 from onhook.effects import Destination, Effect
 from onhook.endings.reading import ends_call
 from onhook.facts import (
     ApiRequested,
+    CallArrived,
+    ConnectionJoined,
+    ConnectionLeft,
     Fact,
+    InboundRefused,
+    IncomingCallAnnounced,
     MediaMeasured,
+    RouteRefused,
     RouteTaken,
+    ServerRestarted,
     SipSeen,
     SipUnreadable,
     Timeline,
     TimerFired,
     TransportFailed,
+    UserLegChanged,
 )
 from onhook.sip.headers import split_host_port
-from onhook.sip.messages import parse
+from onhook.sip.messages import Request, parse
+
+OWN_FACTS = (
+    RouteTaken,
+    RouteRefused,
+    CallArrived,
+    InboundRefused,
+    IncomingCallAnnounced,
+    UserLegChanged,
+    ConnectionJoined,
+    ConnectionLeft,
+    ServerRestarted,
+)
+"""What a call observes of itself, and observes again."""
 
 
 def replay(
-    record: CallRecord, timeline: Timeline, trunk: Trunk, *, setup_seconds: float, max_seconds: float
+    record: CallRecord,
+    timeline: Timeline,
+    trunk: Trunk | None,
+    *,
+    setup_seconds: float,
+    max_seconds: float,
+    ring_seconds: float = 30.0,
+    trunks: Mapping[str, Trunk] | None = None,
 ) -> tuple[Call, list[Effect]]:
     """The call as it stood after the last fact, and every effect that led there.
 
-    `timeline` begins with createCall; a call that was refused a route ended in the same turn, and is
-    never replayed. `record` is changed as the call goes.
+    `timeline` begins with createCall or an INVITE; a call that was refused a route ended in the same turn,
+    and is never replayed. `trunks` are those of each leg, `trunk` counts for legs that it does not name.
+    `record` is changed as the call goes.
     """
-    call = Call(record, setup_seconds=setup_seconds, max_seconds=max_seconds)
+    call = Call(record, setup_seconds=setup_seconds, max_seconds=max_seconds, ring_seconds=ring_seconds)
+    player = _Player(call, timeline, trunk, trunks or {})
     effects: list[Effect] = []
-    created: ApiRequested | None = None
     for fact in timeline:
-        if isinstance(fact, ApiRequested) and created is None:
-            created = fact
-        elif isinstance(fact, RouteTaken) and created is not None:
-            route = VoiceRoute(fact.pattern, fact.pattern, (trunk.name,))
-            effects += call.place(Chosen(trunk, route), created)
-        else:
-            effects += _feed(call, fact)
+        effects += player.feed(fact)
     return call, effects
 
 
-def _feed(call: Call, fact: Fact) -> list[Effect]:
-    """Give a fact from outside back to the call; what the call observed of itself it observes again."""
-    match fact:
-        case SipSeen(direction="received"):
-            return call.receive(parse(fact.message), fact.message, _destination(fact), fact.at)
-        case SipSeen() | TimerFired():
-            due = call.deadline is not None and call.deadline <= fact.at
-            return call.handle_timeout(fact.at) if due else []
-        case SipUnreadable():
-            message, source = parse(fact.data), _destination(fact)
-            return call.receive(message, fact.data, source, fact.at, candidates=fact.candidates)
-        case TransportFailed():
-            return call.fail(_destination(fact), fact.error, fact.at)
-        case ApiRequested() if ends_call(fact.operation):
-            return call.hang_up(fact)
-        case MediaMeasured():
-            return call.media_closed(fact) if call.state is State.CLOSING else call.media_seen(fact)
-        case _:
-            call.note(fact)
-            return []
+class _Player:
+    """Gives facts from outside back to a call."""
+
+    def __init__(
+        self, call: Call, timeline: Timeline, trunk: Trunk | None, trunks: Mapping[str, Trunk]
+    ) -> None:
+        record = call.record
+        self.call, self._trunk, self._trunks = call, trunk, trunks
+        self._taken = {fact.leg: fact for fact in timeline if isinstance(fact, RouteTaken)}
+        self._refused = {fact.leg: fact for fact in timeline if isinstance(fact, RouteRefused)}
+        self._unknown = next((fact.detail for fact in timeline if isinstance(fact, InboundRefused)), "")
+        self._connections = {each.id: _fresh(each) for each in record.connections}
+        self._first = _fresh(first_connection(record))
+        self._created: ApiRequested | None = None
+        record.connections, record.connected_at = [], None
+
+    def feed(self, fact: Fact) -> list[Effect]:
+        call = self.call
+        match fact:
+            case SipSeen(direction="received"):
+                return self._receive(fact)
+            case SipSeen() | TimerFired():
+                due = call.deadline is not None and call.deadline <= fact.at
+                return call.handle_timeout(fact.at) if due else []
+            case SipUnreadable():
+                message, source = parse(fact.data), _destination(fact)
+                return call.receive(message, fact.data, source, fact.at, candidates=fact.candidates)
+            case TransportFailed():
+                return call.fail(_destination(fact), fact.error, fact.at)
+            case ApiRequested():
+                return self._ask(fact)
+            case RouteTaken() if self._created is not None and call.state is State.NEW:
+                return call.place(self._chosen(fact), self._created)
+            case MediaMeasured():
+                return call.media_closed(fact) if call.is_counting(fact.leg) else call.media_seen(fact)
+            case _:
+                if not isinstance(fact, OWN_FACTS):
+                    call.note(fact)
+                return []
+
+    def _receive(self, fact: SipSeen) -> list[Effect]:
+        call, message, source = self.call, parse(fact.message), _destination(fact)
+        if call.state is State.NEW and isinstance(message, Request):
+            trunk = self._trunk or Trunk(call.record.trunk, source.host, source.port, source.transport)
+            return call.arrive(message, fact.message, source, Arrival(trunk, self._unknown), fact.at)
+        return call.receive(message, fact.message, source, fact.at)
+
+    def _ask(self, fact: ApiRequested) -> list[Effect]:
+        call, operation = self.call, fact.operation
+        if call.state is State.NEW:
+            self._created = fact
+            targets = tuple(self._target(plan) for plan in call.record.legs if not plan.instead_of)
+            return call.invite(targets, fact) if targets else []
+        match operation:
+            case "answerCall":
+                return call.answer(fact, self._connection(fact.connection), call.record.media)
+            case "rejectCall":
+                return call.reject(fact)
+            case "redirectCall":
+                ringing = call.legs.ringing_as(fact.leg)
+                plan = next(
+                    (plan for plan in call.record.legs if ringing and plan.instead_of == ringing.id), None
+                )
+                return call.redirect(fact, self._target(plan)) if plan else []
+            case "connect":
+                return call.join(fact, self._connection(fact.connection))
+            case _ if ends_call(operation):
+                return call.hang_up(fact, None if _for_everyone(fact) else self._leaver(fact))
+            case _:
+                call.note(fact)
+                return []
+
+    def _leaver(self, fact: ApiRequested) -> Connection | None:
+        known = self.call.connections
+        return next((each for each in known if each.id == (fact.connection or self.call.record.id)), None)
+
+    def _connection(self, name: str) -> Connection:
+        return self._connections.get(name, self._first)
+
+    def _target(self, plan: LegPlan) -> Target:
+        if (taken := self._taken.get(plan.id)) is not None:
+            return Target(plan, self._chosen(taken))
+        if (refused := self._refused.get(plan.id)) is not None:
+            return Target(plan, NotRouted(refused.why, refused.detail))
+        return Target(plan)
+
+    def _chosen(self, taken: RouteTaken) -> Chosen:
+        trunk = self._trunks.get(taken.leg) or self._trunk
+        assert trunk is not None, "a leg that took a route is replayed with its trunk"
+        return Chosen(trunk, VoiceRoute(taken.pattern, taken.pattern, (trunk.name,)))
+
+
+def _fresh(connection: Connection) -> Connection:
+    return msgspec.structs.replace(connection, connected_at=None, ended_at=None, verdict=None, sequence=0)
+
+
+def _for_everyone(fact: ApiRequested) -> bool:
+    return "terminate" in fact.operation.lower()
 
 
 def _destination(fact: SipSeen | SipUnreadable | TransportFailed) -> Destination:

@@ -13,7 +13,7 @@ def answer_stray(request: Request, source: Destination, tag: str) -> Transmit | 
     """The answer to `request`, or None for an ACK, which has none. `tag` becomes our To tag.
 
     OPTIONS gets 200, so that a trunk's keep-alive sees us (section 11.2); requests that only make sense
-    within a dialog get 481; INVITE gets 501 as long as inbound calls are not built.
+    within a dialog get 481. An INVITE begins a call; where nobody takes it, it gets 501.
     """
     if request.method == "ACK" or request.via is None:
         return None
@@ -25,6 +25,11 @@ def answer_stray(request: Request, source: Destination, tag: str) -> Transmit | 
     response = respond(request, 200 if request.method == "OPTIONS" else 501, to_tag=tag)
     response.headers.add("allow", ALLOW)
     return _answer(request, response, source)
+
+
+def refuse_stray(request: Request, refusal: Refusal, source: Destination, tag: str) -> Transmit | None:
+    """Refuse a request of which nothing is to be kept; its repeats get the same answer again."""
+    return _refuse(request, refusal, source, tag)
 
 
 def answer_malformed(malformed: Malformed, source: Destination, tag: str) -> Transmit | None:

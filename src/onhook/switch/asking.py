@@ -1,18 +1,21 @@
-"""What a createCall asks for, and how a call answers getCall."""
+"""What applications ask for, and how a call answers them."""
 
+import hashlib
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from onhook.acs.errors import ApiError, invalid_body
-from onhook.acs.identifiers import communication_user, normalise, phone_number
+from onhook.acs.identifiers import ACS_USER_PREFIXES, communication_user, identify, normalise
 from onhook.acs.models import CallConnectionProperties, CreateCallRequest, PhoneNumberIdentifierModel
 from onhook.acs.requests import Asked
 from onhook.calls.call import Call
-from onhook.calls.directory import Resource
-from onhook.calls.record import CallRecord
+from onhook.calls.directory import Directory, Resource
+from onhook.calls.record import CallRecord, Connection
 
 MAX_TARGETS = 100
+MAX_LEGS = 350
+"""Parties of one call, those gone included (documented service limit of participants)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,22 +29,54 @@ class Sources:
     """32 random hexadecimal digits."""
 
 
-def one_phone(request: CreateCallRequest) -> str:
-    """The number to call. Raises ApiError: 400 for no or too many targets, 501 for what is not built."""
+def parties(request: CreateCallRequest) -> list[str]:
+    """Numbers and raw ids of users to call, each once.
+
+    Raises ApiError: 400 for no or too many targets, 501 for kinds of targets that are not built.
+    """
     if not 1 <= len(request.targets) <= MAX_TARGETS:
         raise invalid_body(
             f"targets: expected 1 to {MAX_TARGETS}, got {len(request.targets)}", target="$.targets"
         )
-    targets = [normalise(target, f"$.targets[{n}]") for n, target in enumerate(request.targets)]
-    if len(targets) > 1:
-        raise _not_built("a call to several targets at once", "$.targets")
-    if targets[0].phone_number is None:
-        raise _not_built(f"a call to {targets[0].raw_id}, which is no phone number", "$.targets[0]")
-    return targets[0].phone_number.value
+    found: list[str] = []
+    for number, target in enumerate(request.targets):
+        known = normalise(target, f"$.targets[{number}]")
+        if known.phone_number is not None:
+            party = known.phone_number.value
+        elif known.communication_user is not None:
+            party = known.communication_user.id
+        else:
+            raise _not_built(f"a call to {known.raw_id}, neither phone number nor ACS user", number)
+        if party not in found:
+            found.append(party)
+    return found
 
 
-def _not_built(what: str, where: str) -> ApiError:
-    return ApiError(501, "NotImplemented", f"Onhook cannot place {what} yet; see COVERAGE.md", target=where)
+def _not_built(what: str, number: int) -> ApiError:
+    return ApiError(
+        501,
+        "NotImplemented",
+        f"Onhook cannot place {what} yet; see COVERAGE.md",
+        target=f"$.targets[{number}]",
+    )
+
+
+def is_user(party: str) -> bool:
+    return party.startswith(("8:", "28:"))
+
+
+def resource_of(directory: Directory, user: str, asking: Resource) -> Resource:
+    """Whose subscribers hear of a call for `user`: its raw id names them (assumed: else those who ask)."""
+    for prefix in ACS_USER_PREFIXES:
+        if user.startswith(prefix):
+            wanted = user.removeprefix(prefix).partition("_")[0].lower()
+            return next((each for each in directory.resources if each.id.lower() == wanted), asking)
+    return asking
+
+
+def leg_seed(seed: str, number: int) -> str:
+    """The seed of a call's leg number `number`, of which the first is the call's own."""
+    return hashlib.sha256(f"{seed}/{number}".encode()).hexdigest()[:32] if number else seed
 
 
 def new_record(
@@ -68,17 +103,48 @@ def new_record(
     )
 
 
-def properties(call: Call) -> CallConnectionProperties:
-    """The answer to createCall and getCall; `source` is the application's own identity (assumed)."""
+def arrived_record(
+    sources: Sources, *, resource: str, caller: str, display_name: str, number: str, trunk: str
+) -> CallRecord:
+    """The record of a call that came in; `resource` is empty where nobody owns the number."""
+    return CallRecord(
+        id=sources.guid(),
+        server_call_id=b64encode(f"onhook:conv/{sources.guid()}".encode()).decode(),
+        correlation_id=sources.guid(),
+        resource=resource,
+        direction="inbound",
+        source=caller,
+        source_display_name=display_name,
+        target=number,
+        callback_uri="",
+        api_version="",
+        trunk=trunk,
+        seed=sources.seed(),
+        started_at=sources.now(),
+    )
+
+
+def properties(call: Call, connection: Connection) -> CallConnectionProperties:
+    """The answer to createCall, answerCall, connect and getCall.
+
+    `source` is who calls: for whoever answers it the caller, else the application itself (assumed).
+    """
     record = call.record
+    begun = [plan.party for plan in record.legs if not plan.instead_of] or [record.target]
+    answering = connection.begun_by == "answer"
+    caller = (record.source or "4:anonymous") if record.direction == "inbound" else record.source_user
+    number = record.source if record.source.startswith("+") else ""
     return CallConnectionProperties(
-        call_connection_id=record.id,
+        call_connection_id=connection.id,
         server_call_id=record.server_call_id,
-        targets=[phone_number(record.target)],
+        targets=[identify(party) for party in begun],
         call_connection_state=call.connection_state,
-        callback_uri=record.callback_uri,
-        source_caller_id_number=PhoneNumberIdentifierModel(value=record.source) if record.source else None,
+        callback_uri=connection.callback_uri,
+        source_caller_id_number=PhoneNumberIdentifierModel(value=number) if number else None,
         source_display_name=record.source_display_name or None,
-        source=communication_user(record.source_user),
+        source=identify(caller) if answering else communication_user(connection.user),
         correlation_id=record.correlation_id,
+        answered_for=PhoneNumberIdentifierModel(value=record.target)
+        if answering and record.direction == "inbound" and record.target.startswith("+")
+        else None,
     )

@@ -10,7 +10,7 @@ from onhook.calls.call import Call, State
 from onhook.calls.directory import Trunk
 from onhook.calls.record import CallRecord
 from onhook.calls.replay import replay
-from onhook.facts import SipSeen, Timeline
+from onhook.facts import CallArrived, RouteTaken, SipSeen, Timeline
 from onhook.sip.headers import split_host_port
 
 log = logging.getLogger(__name__)
@@ -21,6 +21,8 @@ class CallLimits(Protocol):
     def setup_seconds(self) -> float: ...
     @property
     def max_call_seconds(self) -> float: ...
+    @property
+    def ring_seconds(self) -> float: ...
 
 
 def rebuild(
@@ -32,35 +34,46 @@ def rebuild(
     """The call as it stood, so that it can be ended properly.
 
     Where its facts cannot be read or do not lead to an open call, it comes without a leg: it can still be
-    given its ending, but the telephone is left to its trunk. Never raises.
+    given its ending, but its telephones are left to their trunks. Never raises.
     """
     timeline: Timeline = []
     try:
         timeline = facts(record.id)
-        trunk = _trunk_then(record, timeline, trunks)
-        if trunk is not None:
+        by_leg = _trunks_then(record, timeline, trunks)
+        if by_leg or record.legs:
             call, _ = replay(
                 copy.copy(record),
                 timeline,
-                trunk,
+                next(iter(by_leg.values()), None),
                 setup_seconds=limits.setup_seconds,
                 max_seconds=limits.max_call_seconds,
+                ring_seconds=limits.ring_seconds,
+                trunks=by_leg,
             )
             if call.state not in {State.NEW, State.ENDED}:
                 call.timeline = timeline  # numbered as it is kept
                 return call
     except Exception:
         log.exception("call %s cannot be replayed; it is ended without its leg", record.id)
-    call = Call(record, setup_seconds=limits.setup_seconds, max_seconds=limits.max_call_seconds)
+    call = Call(
+        record,
+        setup_seconds=limits.setup_seconds,
+        max_seconds=limits.max_call_seconds,
+        ring_seconds=limits.ring_seconds,
+    )
     call.resume(timeline)
     return call
 
 
-def _trunk_then(record: CallRecord, timeline: Timeline, trunks: Mapping[str, Trunk]) -> Trunk | None:
-    """The trunk with the address it had when the call was placed, whatever the configuration says now."""
-    sent = next((fact for fact in timeline if isinstance(fact, SipSeen) and fact.direction == "sent"), None)
-    if not record.trunk or sent is None:
-        return None
-    host, port = split_host_port(sent.peer) or ("", None)
-    known = trunks.get(record.trunk) or Trunk(record.trunk, host)
-    return dataclasses.replace(known, host=host, port=port or 0, transport=sent.transport)
+def _trunks_then(record: CallRecord, timeline: Timeline, trunks: Mapping[str, Trunk]) -> dict[str, Trunk]:
+    """The trunk of each leg, with its address when the leg began, whatever the configuration says now."""
+    names = {fact.leg: fact.trunk for fact in timeline if isinstance(fact, RouteTaken | CallArrived)}
+    found: dict[str, Trunk] = {}
+    for fact in timeline:
+        name = names.get(fact.leg) or record.trunk
+        if not isinstance(fact, SipSeen) or fact.leg in found or not name:
+            continue
+        host, port = split_host_port(fact.peer) or ("", None)
+        known = trunks.get(name) or Trunk(name, host)
+        found[fact.leg] = dataclasses.replace(known, host=host, port=port or 0, transport=fact.transport)
+    return found

@@ -1,0 +1,81 @@
+"""The legs of one call, in the order in which they were begun."""
+
+from collections.abc import Iterator
+from typing import TypeAlias
+
+from onhook.acs.identifiers import identify
+from onhook.acs.models import CallParticipant
+from onhook.calls.inbound_leg import InboundLeg
+from onhook.calls.leg import PhoneLeg
+from onhook.calls.signals import Standing
+from onhook.calls.user_leg import UserLeg
+from onhook.effects import Destination
+
+Telephone: TypeAlias = PhoneLeg | InboundLeg
+Leg: TypeAlias = Telephone | UserLeg
+
+
+class Legs:
+    """`own` are the ids of legs that are an application's identity and no party that was called."""
+
+    def __init__(self) -> None:
+        self._legs: dict[str, Leg] = {}
+        self.own: set[str] = set()
+
+    def add(self, leg: Leg, *, own: bool = False) -> None:
+        self._legs[leg.id] = leg
+        if own:
+            self.own.add(leg.id)
+
+    def __iter__(self) -> Iterator[Leg]:
+        return iter(self._legs.values())
+
+    def __len__(self) -> int:
+        return len(self._legs)
+
+    @property
+    def telephones(self) -> list[Telephone]:
+        return [leg for leg in self if not isinstance(leg, UserLeg)]
+
+    @property
+    def users(self) -> list[UserLeg]:
+        return [leg for leg in self if isinstance(leg, UserLeg)]
+
+    @property
+    def caller(self) -> InboundLeg | None:
+        """The telephone that called us."""
+        return next((leg for leg in self if isinstance(leg, InboundLeg)), None)
+
+    def user(self, leg: str) -> UserLeg | None:
+        found = self._legs.get(leg)
+        return found if isinstance(found, UserLeg) else None
+
+    def ringing_as(self, name: str) -> UserLeg | None:
+        """The party that rings under this name; once it rings no more, the one that did last."""
+        return next((leg for leg in reversed(self.users) if leg.rings_as == name), None)
+
+    def of_session(self, sip_call_id: str) -> Telephone | None:
+        return next((leg for leg in self.telephones if leg.sip_call_id == sip_call_id), None)
+
+    def speaking_to(self, to: Destination) -> list[Telephone]:
+        return [leg for leg in self.telephones if leg.speaks_to(to)]
+
+    def alive(self, *, but: Leg | None = None) -> list[Leg]:
+        return [leg for leg in self if leg is not but and leg.standing is not Standing.ENDED]
+
+    @property
+    def telephones_alive(self) -> list[Telephone]:
+        return [leg for leg in self.telephones if leg.standing is not Standing.ENDED]
+
+    @property
+    def connected(self) -> list[Leg]:
+        return [leg for leg in self if leg.standing is Standing.CONNECTED]
+
+    @property
+    def participants(self) -> list[CallParticipant]:
+        """Those connected: the ones called or calling first, then the applications' own (order assumed)."""
+        ordered = sorted(self.connected, key=lambda leg: leg.id in self.own)
+        return [
+            CallParticipant(identifier=identify(leg.party), is_muted=False, is_on_hold=False)
+            for leg in ordered
+        ]

@@ -1,0 +1,64 @@
+"""What the switch needs of the world, and the limits that it holds."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from onhook.calls.outbox import OutboxEvent
+from onhook.calls.record import CallRecord
+from onhook.effects import Destination, StartMedia
+from onhook.facts import MediaMeasured, Timeline
+
+
+class Network(Protocol):
+    def send(self, data: bytes, to: Destination) -> None: ...
+    def on_receive(self, handler: Callable[[bytes, Destination], None]) -> None: ...
+    def on_failure(self, handler: Callable[[Destination, str], None]) -> None: ...
+    def via_address(self, to: Destination) -> tuple[str, int]: ...
+
+
+class Media(Protocol):
+    def open(self, leg: str) -> tuple[str, int]: ...
+    def start(self, effect: StartMedia) -> None: ...
+    def close(self, leg: str) -> MediaMeasured: ...
+    def on_measured(self, handler: Callable[[MediaMeasured], None]) -> None: ...
+
+
+class Archive(Protocol):
+    def open_calls(self) -> list[CallRecord]: ...
+    def undelivered(self) -> list[OutboxEvent]: ...
+    def facts(self, call_id: str) -> Timeline: ...
+    def reply(self, key: str) -> bytes | None: ...
+
+
+class Post(Protocol):
+    def deliver(self, events: Iterable[OutboxEvent]) -> None: ...
+
+
+class Announcer(Protocol):
+    """Hands events to the subscribers of a resource (Event Grid)."""
+
+    def announce(
+        self,
+        resource_name: str,
+        event_type: str,
+        subject: str,
+        data: Mapping[str, Any],
+        *,
+        call_id: str,
+    ) -> None:
+        """`event_type` is the full name; what becomes of the event is noted on the call `call_id`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    setup_seconds: float = 115.0
+    """Ringing included (documented: PSTN call set-up, service limits)."""
+    max_call_seconds: float = 24 * 3600.0
+    max_calls: int = 10_000
+    ring_seconds: float = 30.0
+    """How long a call may ring that waits for an application (documented: Incoming call concepts)."""
+    max_calls_per_number: int = 10_000
+    """Outbound calls at a time with one caller id. ACS: 2 (documented: service limits); to be set so where
+    an application is to meet that limit."""
