@@ -48,6 +48,10 @@ US_TAG, THEIR_TAG = "us1", "them1"
 Way = Literal["sent", "received"]
 
 
+def leg_of(user: str) -> str:
+    return f"leg-{user[-6:]}" if user else ""
+
+
 class Story:
     """Each step adds one fact, `wait` lets time pass. `facts` is the timeline."""
 
@@ -159,20 +163,25 @@ class Story:
             TransportFailed(at=self.now, leg=self.leg, transport=transport, peer=PEER, error=error)
         )
 
-    def api(self, operation: str, status: int = 204, detail: str = "", connection: str = "") -> Self:
+    def api(
+        self, operation: str, status: int = 204, detail: str = "", connection: str = "", leg: str = ""
+    ) -> Self:
         return self.add(
             ApiRequested(
-                at=self.now, operation=operation, status=status, detail=detail, connection=connection
+                at=self.now,
+                leg=leg,
+                operation=operation,
+                status=status,
+                detail=detail,
+                connection=connection,
             )
         )
 
     def created(self) -> Self:
         return self.api("createCall", 201)
 
-    def routed(self, trunk: str = "carrier") -> Self:
-        return self.add(
-            RouteTaken(at=self.now, leg=self.leg, number="+14255550200", trunk=trunk, pattern=r"\+.*")
-        )
+    def routed(self, trunk: str = "carrier", number: str = "+14255550200") -> Self:
+        return self.add(RouteTaken(at=self.now, leg=self.leg, number=number, trunk=trunk, pattern=r"\+.*"))
 
     def refused(self, why: Refusal, detail: str = "", number: str = "+14255550200") -> Self:
         return self.add(RouteRefused(at=self.now, number=number, why=why, detail=detail))
@@ -236,18 +245,30 @@ class Story:
         )
 
     def user(self, user: str, state: UserLegState, why: UserLegCause = "") -> Self:
-        return self.add(UserLegChanged(at=self.now, leg=f"leg-{user[-6:]}", user=user, state=state, why=why))
+        return self.add(UserLegChanged(at=self.now, leg=leg_of(user), user=user, state=state, why=why))
 
     def rings(self, user: str) -> Self:
         return self.user(user, "ringing").announced(user)
 
     def takes(self, user: str, connection: str) -> Self:
         """The application of `user` answers."""
-        self.api("answerCall", 200, connection=connection).user(user, "connected")
+        self.api("answerCall", 200, leg=leg_of(user)).user(user, "connected")
         return self.joined(connection, "answerCall", user)
 
+    def declines(self, user: str, why: UserLegCause = "none") -> Self:
+        return self.api("rejectCall", 204, why, leg=leg_of(user)).user(user, "rejected", why)
+
+    def ring_timer(self, user: str) -> Self:
+        self.wait(30)
+        timer = TimerFired(at=self.now, leg=leg_of(user), name="ring", after_seconds=30)
+        return self.add(timer).user(user, "ended", "rang-out")
+
     def joined(self, connection: str, operation: str, user: str = "") -> Self:
-        return self.add(ConnectionJoined(at=self.now, connection=connection, operation=operation, user=user))
+        return self.add(
+            ConnectionJoined(
+                at=self.now, leg=leg_of(user), connection=connection, operation=operation, user=user
+            )
+        )
 
     def left(self, connection: str) -> Self:
         return self.add(ConnectionLeft(at=self.now, connection=connection))
@@ -312,11 +333,11 @@ def between_users() -> Story:
     return Story().created().rings(ANNA).heard().takes(ANNA, SECOND)
 
 
-def redirected(target: str = "4:+14255550300") -> Story:
+def redirected(number: str = "+14255550300") -> Story:
     """A call that came in and was redirected to a phone; the steps that follow are those of its leg."""
-    story = incoming().heard().api("redirectCall", 204, target)
+    story = incoming().heard().api("redirectCall", 204, f"4:{number}")
     story.leg, story.inbound = "onward", False
-    return story.routed().invite()
+    return story.routed(number=number).invite()
 
 
 def back(story: Story) -> Story:
@@ -373,13 +394,9 @@ SAMPLES: dict[str, Timeline] = {
     "redirected-by-app": (
         back(redirected().trying().response(404, "Not Found").ack()).response(404, "Not Found").ack().facts
     ),
-    "user-declined": (
-        Story().created().rings(ANNA).heard().api("rejectCall", 204).user(ANNA, "rejected", "none").facts
-    ),
-    "user-not-registered": (
-        Story().created().rings(ANNA).unheard().wait(30).user(ANNA, "ended", "rang-out").facts
-    ),
-    "user-rang-out": Story().created().rings(ANNA).heard().wait(30).user(ANNA, "ended", "rang-out").facts,
+    "user-declined": Story().created().rings(ANNA).heard().declines(ANNA).facts,
+    "user-not-registered": (Story().created().rings(ANNA).unheard().ring_timer(ANNA).facts),
+    "user-rang-out": Story().created().rings(ANNA).heard().ring_timer(ANNA).facts,
     "cancel-crossed-answer": (
         begun().invite().ringing().api("hangUp").cancel().answer().ack().bye("sent").cancel_ok().facts
     ),

@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from onhook.endings.cast import raw_id_name, user_name
 from onhook.endings.codes import q850_name
+from onhook.endings.parties import UserLeg
 from onhook.endings.reading import Attempt, Reading
 from onhook.endings.signals import Signal, printable
 from onhook.endings.verdict import Proof
@@ -15,9 +17,6 @@ from onhook.facts import (
     TimerFired,
     TransportFailed,
 )
-
-USER_CHARACTERS = 6
-"""Of a raw id, enough to tell users apart by eye."""
 
 
 class Finding(NamedTuple):
@@ -88,7 +87,7 @@ def final(reading: Reading, attempt: Attempt) -> Proof | None:
 def path(reading: Reading, attempt: Attempt) -> list[Proof | None]:
     """How far the call got before it ended."""
     way = [offered(reading, attempt), rang(reading, attempt), answered(reading, attempt)]
-    return [*way, announced(reading), decided(reading)] if attempt.inbound else way
+    return [*way, announced(reading), *decided(reading)] if attempt.inbound else way
 
 
 def announced(reading: Reading) -> Proof | None:
@@ -100,32 +99,36 @@ def announced(reading: Reading) -> Proof | None:
     return Proof(number, f"IncomingCall was published for resource {printable(fact.resource)}")
 
 
-def decided(reading: Reading) -> Proof | None:
-    """What the application decided on the leg that rang."""
-    number = reading.parties.decision
-    fact = reading.timeline[number - 1] if number else None
-    if not isinstance(fact, ApiRequested):
-        return None
-    match reading.parties.decided:
+def decided(reading: Reading) -> list[Proof | None]:
+    """What applications decided on the legs that rang."""
+    return [_decision(reading, number, what) for number, what in reading.parties.decisions]
+
+
+def _decision(reading: Reading, number: int, what: str) -> Proof | None:
+    fact = reading.timeline[number - 1]
+    detail = fact.detail if isinstance(fact, ApiRequested) else ""
+    match what:
         case "answer":
             return Proof(number, "the application answered the call (answerCall)")
         case "reject":
-            return Proof(number, f"the application rejected the call (rejectCall, {fact.detail or 'none'})")
+            why = printable(detail) or "none"
+            return Proof(number, f"the application rejected the call (rejectCall, {why})")
         case _:
-            whom = printable(raw_id_name(fact.detail)) or "another party"
+            whom = raw_id_name(detail) or "another party"
             return Proof(number, f"the application redirected the call to {whom} (redirectCall)")
 
 
-def raw_id_name(raw_id: str) -> str:
-    """A raw id as a person says it: the number of a phone, "user …" and the end of the id of a user."""
-    if raw_id.startswith("4:"):
-        return raw_id[2:]
-    return user_name(raw_id) if raw_id.startswith("8:") else raw_id
+def user_called(user: UserLeg) -> Proof:
+    return Proof(user.ringing, f"{user_name(user.user)} was called")
 
 
-def user_name(raw_id: str) -> str:
-    """A user's raw id is long, and its beginning is that of every user of the resource."""
-    return f"user …{printable(raw_id[-USER_CHARACTERS:])}"
+def user_outcome(user: UserLeg) -> Proof | None:
+    """Answered, or not."""
+    name = user_name(user.user)
+    if user.connected:
+        return Proof(user.connected, f"{name} answered")
+    why = user.why or "no reason given"
+    return Proof(user.over, f"{name} did not take the call ({why})") if user.over else None
 
 
 def rung_out(reading: Reading, meaning: str) -> Proof | None:

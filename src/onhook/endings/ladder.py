@@ -8,9 +8,17 @@ Rows are numbered as the evidence is. `lay_out` gives the rows to the SVG too, s
 
 import msgspec
 
-from onhook.endings.lines import APPLICATION, OURSELVES, Line, describe, trunk_names
+from onhook.endings.cast import APPLICATION, cast_of, telephone_names
+from onhook.endings.lines import OURSELVES, TRUNK, Line, describe
 from onhook.endings.signals import printable
-from onhook.facts import Timeline
+from onhook.facts import (
+    ApiRequested,
+    ConnectionJoined,
+    ConnectionLeft,
+    IncomingCallAnnounced,
+    Timeline,
+    UserLegChanged,
+)
 
 MAX_ROWS = 500
 """Rows of a ladder; of a longer timeline the first and the last are drawn, and the gap is named."""
@@ -19,6 +27,9 @@ LANE_CHARACTERS = 34
 """The width of text between two columns."""
 
 NUMBER_CHARACTERS = 19
+
+OF_NO_TELEPHONE = (ApiRequested, ConnectionJoined, ConnectionLeft, IncomingCallAnnounced, UserLegChanged)
+"""Facts whose leg may be one without signalling: they make no column of a trunk."""
 
 
 class Rung(msgspec.Struct, frozen=True):
@@ -61,12 +72,9 @@ def lay_out(timeline: Timeline) -> Layout:
     if not timeline:
         return Layout((APPLICATION, OURSELVES), ())
     lines = list(describe(timeline).values())
-    legs = list(dict.fromkeys(line.leg for line in lines if line.leg))
-    if any(line.way != "note" and line.party != APPLICATION and not line.leg for line in lines):
-        legs.append("")
-    names = trunk_names(timeline)
-    columns = (APPLICATION, OURSELVES, *(_title(names.get(leg) or leg) for leg in legs))
-    place = {leg: index + 2 for index, leg in enumerate(legs)}
+    titles = _columns(timeline, lines)
+    columns = (APPLICATION, OURSELVES, *titles.values())
+    place = {APPLICATION: 0} | {column: index for index, column in enumerate(titles, 2)}
     skipped = max(0, len(lines) - MAX_ROWS)
     kept = MAX_ROWS // 2 if skipped else len(lines)
     shown = lines[:kept] + lines[kept + skipped :]
@@ -74,15 +82,32 @@ def lay_out(timeline: Timeline) -> Layout:
     return Layout(columns, rungs, skipped, kept)
 
 
-def _title(name: str) -> str:
-    return printable(f"trunk {name}".strip(), LANE_CHARACTERS - 4)
+def _columns(timeline: Timeline, lines: list[Line]) -> dict[str, str]:
+    """The title of each column right of ours, by what `_column` says; a leg may have notes only."""
+    cast = cast_of(timeline)
+    trunks = dict.fromkeys(
+        fact.leg
+        for fact in timeline
+        if fact.leg and fact.leg not in cast.users and not isinstance(fact, OF_NO_TELEPHONE)
+    )
+    if any(line.way != "note" and not _column(line) for line in lines):
+        trunks.setdefault("")
+    talkers = dict.fromkeys(_column(line) for line in lines if line.way != "note")
+    titles = {leg: f"trunk {name}".strip() for leg, name in telephone_names(cast, trunks).items()}
+    titles |= {column: column for column in talkers if column not in titles and column != APPLICATION}
+    return {column: printable(title, LANE_CHARACTERS - 4) for column, title in titles.items()}
+
+
+def _column(line: Line) -> str:
+    """The leg of a telephone, or the name of an application or a user."""
+    return line.leg if line.party.startswith(TRUNK) else line.party
 
 
 def _rung(line: Line, place: dict[str, int], start: float) -> Rung:
     if line.way == "note":
         return Rung(line.number, line.at - start, 1, 1, line.label)
     label = _brief(line.label)
-    far = 0 if line.party == APPLICATION else place[line.leg]
+    far = place[_column(line)]
     here, there = (far, 1) if line.way == "in" else (1, far)
     return Rung(line.number, line.at - start, here, there, label, line.way == "lost")
 

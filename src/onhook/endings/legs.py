@@ -5,6 +5,7 @@ itself, as if it were the only one; the others are kept for remarks. What ends a
 if the far end did it or a timer of that leg ran out, and as a consequence if our side did it.
 """
 
+from onhook.endings.cast import cast_of, telephone_names
 from onhook.endings.reading import Attempt, Reading, goes_on, read, read_leg
 from onhook.facts import SipSeen, Timeline
 
@@ -30,6 +31,7 @@ def _of_several(timeline: Timeline, whole: Reading) -> Reading:
         found.append(read_leg(timeline, None))
     _weigh_requests(found)
     chosen = _deciding(found)
+    chosen.trunks |= telephone_names(cast_of(timeline), legs)
     chosen.beside = [attempt for other in found if other is not chosen for attempt in other.attempts]
     return chosen
 

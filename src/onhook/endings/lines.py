@@ -6,14 +6,20 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from onhook.endings.cast import APPLICATION, Cast, cast_of, raw_id_name, user_name
 from onhook.endings.signals import cseq_of, printable
 from onhook.facts import (
     ApiRequested,
+    CallArrived,
+    ConnectionJoined,
+    ConnectionLeft,
     EventAttempted,
     Fact,
     FaultRaised,
     GridAttempted,
     GridUnheard,
+    InboundRefused,
+    IncomingCallAnnounced,
     MediaMeasured,
     RouteRefused,
     RouteTaken,
@@ -23,18 +29,19 @@ from onhook.facts import (
     Timeline,
     TimerFired,
     TransportFailed,
+    UserLegChanged,
 )
 
 Way: TypeAlias = Literal["in", "out", "lost", "note"]
 """To us, from us, from us and not carried, or something within us."""
 
-APPLICATION = "application"
 OURSELVES = "onhook"
+TRUNK = "trunk"
 MAX_LABEL_CHARACTERS = 120
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
-    """`leg` is the far end's leg; `party` names the far end for people: an application, a trunk, or ""."""
+    """`leg` is the far end's leg; `party` names the far end for people: application, user, trunk, or ""."""
 
     number: int
     at: float
@@ -46,33 +53,34 @@ class Line(msgspec.Struct, frozen=True, gc=False):
 
 def describe(timeline: Timeline, wanted: Container[int] | None = None) -> dict[int, Line]:
     """Lines by the number of their fact; of all facts, or of those wanted."""
-    trunks = trunk_names(timeline)
+    cast = cast_of(timeline)
     return {
-        number: _line(fact, number, trunks)
+        number: _line(fact, number, cast)
         for number, fact in enumerate(timeline, 1)
         if wanted is None or number in wanted
     }
-
-
-def trunk_names(timeline: Timeline) -> dict[str, str]:
-    """The trunk of each leg, as routing chose it."""
-    return {fact.leg: fact.trunk for fact in timeline if isinstance(fact, RouteTaken)}
 
 
 def direction_of(line: Line) -> str:
     return {"in": "◀", "out": "▶", "lost": "✗", "note": "·"}[line.way]
 
 
-def _line(fact: Fact, number: int, trunks: dict[str, str]) -> Line:
+def _line(fact: Fact, number: int, cast: Cast) -> Line:
     way, party, label = _tell(fact)
-    if party == "trunk":
-        party = f"trunk {trunks.get(fact.leg) or fact.leg}".strip()
+    if party == TRUNK:
+        party = f"trunk {cast.trunks.get(fact.leg) or fact.leg}".strip()
+    elif isinstance(fact, ApiRequested):
+        party = cast.speaker(fact)
+    elif isinstance(fact, UserLegChanged) and way != "note":
+        party = cast.users.get(fact.leg, user_name(fact.user))
+    elif isinstance(fact, ConnectionJoined | ConnectionLeft):
+        label = f"{cast.speaker(fact)} {label}"
     return Line(number, fact.at, way, party, fact.leg, printable(label, MAX_LABEL_CHARACTERS))
 
 
 @singledispatch
 def _tell(fact: object) -> tuple[Way, str, str]:
-    """(way, "trunk" or another party, label)."""
+    """(way, TRUNK or another party, label)."""
     return "note", "", type(fact).__name__
 
 
@@ -83,12 +91,12 @@ def _(fact: SipSeen) -> tuple[Way, str, str]:
         method = cseq_of(fact.message)[1].decode(errors="replace")
         if method not in {"INVITE", ""}:
             label += f" ({method})"
-    return ("out" if fact.direction == "sent" else "in"), "trunk", label
+    return ("out" if fact.direction == "sent" else "in"), TRUNK, label
 
 
 @_tell.register
 def _(fact: SipUnreadable) -> tuple[Way, str, str]:
-    return "in", "trunk", f"{len(fact.data)} bytes that are no SIP: {fact.why}"
+    return "in", TRUNK, f"{len(fact.data)} bytes that are no SIP: {fact.why}"
 
 
 @_tell.register
@@ -98,7 +106,7 @@ def _(fact: TimerFired) -> tuple[Way, str, str]:
 
 @_tell.register
 def _(fact: TransportFailed) -> tuple[Way, str, str]:
-    return "lost", "trunk", f"{fact.transport.upper()} to {fact.peer}: {fact.error}"
+    return "lost", TRUNK, f"{fact.transport.upper()} to {fact.peer}: {fact.error}"
 
 
 @_tell.register
@@ -114,6 +122,41 @@ def _(fact: RouteTaken) -> tuple[Way, str, str]:
 @_tell.register
 def _(fact: RouteRefused) -> tuple[Way, str, str]:
     return "note", "", f"no trunk for {fact.number}: {fact.detail or fact.why}"
+
+
+@_tell.register
+def _(fact: CallArrived) -> tuple[Way, str, str]:
+    caller = fact.caller or "a withheld number"
+    return "note", "", f"{caller} calls {fact.number} of resource {fact.resource} by trunk {fact.trunk}"
+
+
+@_tell.register
+def _(fact: InboundRefused) -> tuple[Way, str, str]:
+    return "note", "", f"the call for {fact.number} is not let in: {fact.detail or fact.why}"
+
+
+@_tell.register
+def _(fact: IncomingCallAnnounced) -> tuple[Way, str, str]:
+    whom = raw_id_name(fact.callee)
+    return "note", "", f"IncomingCall for {whom} published for resource {fact.resource}"
+
+
+@_tell.register
+def _(fact: UserLegChanged) -> tuple[Way, str, str]:
+    if fact.state == "ringing":
+        return "out", "user", "rings"
+    why = f" ({fact.why})" if fact.why else ""
+    return "note", "", f"{user_name(fact.user)} {fact.state}{why}"
+
+
+@_tell.register
+def _(fact: ConnectionJoined) -> tuple[Way, str, str]:
+    return "note", "", f"joined the call ({fact.operation})"
+
+
+@_tell.register
+def _(fact: ConnectionLeft) -> tuple[Way, str, str]:
+    return "note", "", f"left the call ({fact.why or 'no reason given'})"
 
 
 @_tell.register

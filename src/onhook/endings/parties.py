@@ -57,11 +57,17 @@ class Parties(msgspec.Struct, eq=False):
     """By leg."""
     connections: dict[str, Connection] = {}
     asked: list[Asked] = []
+    emptied: Asked | None = None
+    """The connection that left too few behind, where no request to hang up says so."""
     announced: int = 0
     """The first IncomingCall."""
-    decision: int = 0
-    """The last request that decided on a ringing leg."""
-    decided: str = ""
+    decisions: list[tuple[int, str]] = []
+    """Requests that decided on a ringing leg, each with what it decided."""
+
+    @property
+    def decided(self) -> str:
+        """The last decision: answer, reject, redirect, or "" if there was none."""
+        return self.decisions[-1][1] if self.decisions else ""
 
     def connection(self, name: str) -> Connection:
         """The one of that id; a name not heard of is the one of createCall, whose facts need not name it."""
@@ -96,7 +102,7 @@ class Parties(msgspec.Struct, eq=False):
         if name in JOINING and (fact.connection or name == "createcall"):
             self._join(fact.connection, number)
         if name in DECISIONS:
-            self.decision, self.decided = number, DECISIONS[name]
+            self.decisions.append((number, DECISIONS[name]))
 
     def join(self, fact: ConnectionJoined, number: int) -> None:
         if fact.operation == "createCall" and "" in self.connections:  # its request did not name it yet

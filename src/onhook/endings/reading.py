@@ -374,11 +374,15 @@ def _request(reading: Reading, fact: ApiRequested, number: int) -> None:
         return
     asked = Asked(number, fact.connection, "terminate" in fact.operation.lower())
     parties.ask(asked)
-    phones = sum(1 for each in reading.attempts if each.answer and each.bye is None)
-    if not reading.several and (asked.everyone or not goes_on(parties, phones, number)):
+    if not reading.several and (asked.everyone or not goes_on(parties, _phones(reading), number)):
         _stop(reading, number, "hang-up")
         if parties.users and reading.attempt is None:
             reading.end(number, "left")
+
+
+def _phones(reading: Reading) -> int:
+    """Telephones that are connected."""
+    return sum(1 for each in reading.attempts if each.answer and each.bye is None)
 
 
 def goes_on(parties: Parties, phones: int, number: int) -> bool:
@@ -455,8 +459,12 @@ def _joined(reading: Reading, fact: ConnectionJoined, number: int) -> None:
 
 
 def _left(reading: Reading, fact: ConnectionLeft, number: int) -> None:
-    if not _too_late(reading):
-        reading.parties.leave(fact, number)
+    if _too_late(reading):
+        return
+    parties = reading.parties
+    parties.leave(fact, number)
+    if not reading.stop and not reading.several and not goes_on(parties, _phones(reading), number):
+        parties.emptied = parties.emptied or Asked(number, fact.connection, everyone=False)
 
 
 def _restart(reading: Reading, _fact: ServerRestarted, number: int) -> None:

@@ -78,6 +78,20 @@ def _earlier_attempts(reading: Reading) -> list[Proof]:
     return found
 
 
+def _other_legs(reading: Reading) -> list[Proof]:
+    """What became of the legs that did not decide, of those who were called beside this one."""
+    if reading.parties.decided == "redirect" and reading.attempt and not reading.attempt.answer:
+        return []  # that is evidence
+    found: list[Proof | None] = []
+    for other in reading.beside:
+        found.append(say.answered(reading, other) if other.answer else say.outcome(reading, other))
+        found.append(say.released(reading, other))
+    attempt = reading.attempt
+    if attempt is not None and not attempt.inbound:
+        found += map(say.user_outcome, reading.parties.users.values())
+    return [proof for proof in found if proof is not None]
+
+
 def _answers(reading: Reading) -> list[Proof]:
     found: list[Proof] = []
     for attempt in reading.attempts:
@@ -181,6 +195,7 @@ def _undelivered(reading: Reading) -> list[Proof]:
 _LOOKS: tuple[Callable[[Reading], list[Proof]], ...] = (
     _contradictions,
     _earlier_attempts,
+    _other_legs,
     _answers,
     _repeats,
     _challenges,

@@ -75,6 +75,8 @@ def redirected_in_vain(reading: Reading) -> Finding | None:
     tried: list[Proof | None] = []
     for other in reading.beside:
         tried += [say.offered(reading, other), say.outcome(reading, other)]
+    for user in reading.parties.users.values():
+        tried += [say.user_called(user), say.user_outcome(user)]
     return _refused(reading, attempt, *tried)
 
 

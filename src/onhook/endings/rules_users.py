@@ -1,6 +1,7 @@
 """Rules for users without a telephone, and for one application among several: `Reading` -> `Finding`."""
 
 from onhook.endings import finding as say
+from onhook.endings.cast import user_name
 from onhook.endings.finding import Finding, ordered
 from onhook.endings.hearing import unheard_call
 from onhook.endings.parties import Asked, Connection, UserLeg
@@ -16,7 +17,7 @@ def user_declined(reading: Reading) -> Finding | None:
     user = _lost_user(reading)
     if user is None or user.why not in DECLINED:
         return None
-    shows = f"{say.user_name(user.user)} declined the call ({user.why})"
+    shows = f"{user_name(user.user)} declined the call ({user.why})"
     return Finding(ordered([*_rang(reading, user), Proof(user.over, shows)]))
 
 
@@ -50,14 +51,14 @@ def left_before(reading: Reading) -> Finding | None:
 
 def left_alone(reading: Reading) -> Finding | None:
     """Another application hung up, and nobody was left to talk to."""
-    viewer, asked = _viewer(reading), _decisive(reading)
-    if viewer is None or asked is None or asked.everyone:
+    viewer, leaving = _viewer(reading), _decisive(reading)
+    if viewer is None or leaving is None or leaving.everyone:
         return None
-    leaver = reading.parties.connection(asked.connection)
-    if leaver is viewer or (viewer.left and viewer.left < asked.number) or viewer.joined > asked.number:
+    left, number = reading.parties.connection(leaving.connection), leaving.number
+    if left is viewer or 0 < viewer.left < number or viewer.joined > number:
         return None
     shows = "another application left the call, and one participant remained"
-    return Finding(ordered([*_talked(reading), *_joined(viewer), Proof(asked.number, shows)]))
+    return Finding(ordered([*_talked(reading), *_joined(viewer), Proof(number, shows)]))
 
 
 def user_hung_up(reading: Reading) -> Finding | None:
@@ -85,19 +86,19 @@ def _lost_user(reading: Reading) -> UserLeg | None:
 
 
 def _rang(reading: Reading, user: UserLeg) -> list[Proof | None]:
-    return [Proof(user.ringing, f"{say.user_name(user.user)} was called"), say.announced(reading)]
+    return [say.user_called(user), say.announced(reading)]
 
 
 def _ring_time(reading: Reading, user: UserLeg) -> Proof:
     timed = say.timer(reading, user.over, "nobody had answered or declined")
-    return timed or Proof(user.over, f"{say.user_name(user.user)} rang until the ring time was over")
+    return timed or Proof(user.over, f"{user_name(user.user)} rang until the ring time was over")
 
 
 def _talked(reading: Reading) -> list[Proof | None]:
     user = reading.parties.user
     if user is None or not user.connected:
         return []
-    return [*_rang(reading, user), Proof(user.connected, f"{say.user_name(user.user)} answered")]
+    return [*_rang(reading, user), say.user_outcome(user)]
 
 
 def _joined(connection: Connection) -> list[Proof | None]:
@@ -112,5 +113,6 @@ def _viewer(reading: Reading) -> Connection | None:
 
 
 def _decisive(reading: Reading) -> Asked | None:
-    """The request to hang up that ended the call."""
-    return next((each for each in reading.parties.asked if each.number == reading.stop), None)
+    """What left too few in the call: a request to hang up, or the mere fact that a connection left."""
+    by_request = next((each for each in reading.parties.asked if each.number == reading.stop), None)
+    return reading.parties.emptied if by_request is None and not reading.stop else by_request

@@ -456,12 +456,12 @@ EXPECTED: dict[str, Expected] = {
     "redirected-by-app": Expected(
         13,
         [
-            (1, "trunk carrier offered the call"),
+            (1, "trunk carrier (+14255550200) offered the call"),
             (4, "IncomingCall was published for resource dev"),
             (5, "we reported 180: the phone rang"),
             (7, "the application redirected the call to +14255550300 (redirectCall)"),
-            (9, "the call was offered to trunk carrier"),
-            (11, "trunk carrier refused with 404 Not Found"),
+            (9, "the call was offered to trunk carrier (+14255550300)"),
+            (11, "trunk carrier (+14255550300) refused with 404 Not Found"),
             (13, "we refused with 404 Not Found"),
         ],
     ),
@@ -479,7 +479,7 @@ EXPECTED: dict[str, Expected] = {
             (2, "user …anna01 was called"),
             (3, "IncomingCall was published for resource dev"),
             (4, "resource dev has no event subscription, so nobody heard of IncomingCall"),
-            (5, "user …anna01 rang until the ring time was over"),
+            (5, "timer ring ran out after 30 s: nobody had answered or declined"),
         ],
     ),
     "user-rang-out": Expected(
@@ -487,7 +487,7 @@ EXPECTED: dict[str, Expected] = {
         [
             (2, "user …anna01 was called"),
             (3, "IncomingCall was published for resource dev"),
-            (5, "user …anna01 rang until the ring time was over"),
+            (5, "timer ring ran out after 30 s: nobody had answered or declined"),
         ],
     ),
 }
