@@ -449,6 +449,8 @@ def _user_leg(reading: Reading, fact: UserLegChanged, number: int) -> None:
     if _too_late(reading):
         return
     reading.parties.change(fact, number)
+    if fact.state == "ringing" and any(each.invite and not each.inbound for each in reading.attempts):
+        reading.several = True
     if fact.state in {"rejected", "ended"}:
         _user_lost(reading, number)
 
