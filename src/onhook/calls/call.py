@@ -80,6 +80,7 @@ __all__ = [
 
 REJECTIONS: dict[Rejection, int] = {"none": 603, "busy": 486, "forbidden": 403}
 """SIP final that a calling telephone gets for each callRejectReason (assumed)."""
+NAMED_REJECTIONS: dict[str, Rejection] = {name: name for name in REJECTIONS}
 
 
 class Call(Spine):
@@ -120,8 +121,7 @@ class Call(Spine):
 
     def reject(self, asked: ApiRequested) -> list[Effect]:
         """`asked.detail` is the reason; whatever is none of ours counts as none."""
-        reason: Rejection = next((each for each in REJECTIONS if each == asked.detail), "none")
-        return self._ask(asked, RejectAsked(asked.leg, reason))
+        return self._ask(asked, RejectAsked(asked.leg, NAMED_REJECTIONS.get(asked.detail, "none")))
 
     def redirect(self, asked: ApiRequested, target: Target) -> list[Effect]:
         return self._ask(asked, RedirectAsked(asked.leg, target))

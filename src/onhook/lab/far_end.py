@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 
 from onhook.effects import Destination, Transmit
+from onhook.lab.far_caller import FarCaller
 from onhook.lab.far_end_call import FarCall, Place
 from onhook.lab.scenario_steps import Scenario
 from onhook.sip.messages import Malformed, Request, Response, parse
@@ -50,6 +51,8 @@ class FarEnd:
         self.ended: deque[FarCall] = deque(maxlen=MAX_ENDED_KEPT)
         self.talking: dict[FarCall, Negotiated] = {}
         """Where RTP is wanted now; the owner of the sockets sends it."""
+        self.callers: dict[str, FarCaller] = {}
+        """Calls that this far end placed, by Call-ID; the ended ones go with their last timer."""
         self.refused_calls = 0
         """INVITEs that met the limit of calls."""
         self._choose, self._refuse = choose, refuse
@@ -64,6 +67,8 @@ class FarEnd:
         message = parse(data)
         if isinstance(message, Malformed):
             return []
+        if (caller := self.callers.get(message.call_id)) is not None:
+            return caller.receive(message, source, now)
         if isinstance(message, Response):
             call = self.calls.get((message.call_id, message.to_tag))
         else:
@@ -72,9 +77,24 @@ class FarEnd:
                 return self._take_stranger(message, source, now, merged=call is not None and not call.over)
         return self._settle(call, call.receive(message, source, now)) if call else []
 
+    def call(self, scenario: Scenario, to: Destination, now: float) -> tuple[FarCaller, list[Transmit]]:
+        """Place a call to `to` as the scenario says (`carrier: call …`); what is to be sent first."""
+        host, port, media = self._place.host, self._place.port, self._place.media
+        name = f"{self._place.prefix}{len(self.callers) + self._made:x}calls"
+        self._made += 1
+        caller = FarCaller(scenario, name=name, to=to, address=(host, port), media=media, now=now)
+        self.callers[caller.call_id] = caller
+        return caller, caller.begin(now)
+
     @property
     def deadline(self) -> float | None:
         """When `handle_timeout` wants to be called next."""
+        called = self._deadline_of_called
+        times = [caller.deadline for caller in self.callers.values()]
+        return min(times if called is None else [called, *times], default=None)
+
+    @property
+    def _deadline_of_called(self) -> float | None:
         while self._heap and self._heap[0][2].wakes_at != self._heap[0][0]:
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None
@@ -82,7 +102,12 @@ class FarEnd:
     def handle_timeout(self, now: float) -> list[Transmit]:
         """Run everything that is due at `now`."""
         sent: list[Transmit] = []
-        while (due := self.deadline) is not None and due <= now:
+        for caller in list(self.callers.values()):
+            if caller.deadline <= now:
+                sent += caller.handle_timeout(now)
+            if caller.finished:
+                del self.callers[caller.call_id]
+        while (due := self._deadline_of_called) is not None and due <= now:
             call = heapq.heappop(self._heap)[2]
             call.wakes_at = None
             sent += self._settle(call, call.handle_timeout(now))

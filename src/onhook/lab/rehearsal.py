@@ -5,32 +5,54 @@ replaced, so that the same scenario gives the same facts, byte for byte. Ending 
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from onhook.acs.errors import ApiError
-from onhook.acs.models import CommunicationIdentifierModel, CreateCallRequest, PhoneNumberIdentifierModel
+from onhook.acs.identifiers import communication_user, normalise
+from onhook.acs.models import (
+    AnswerCallRequest,
+    CallLocator,
+    CallRejectReason,
+    CommunicationIdentifierModel,
+    ConnectRequest,
+    CreateCallRequest,
+    PhoneNumberIdentifierModel,
+)
 from onhook.acs.requests import Asked
 from onhook.calls.directory import Directory, Resource
 from onhook.calls.outbox import OutboxEvent, Settlement
 from onhook.calls.record import CallRecord
-from onhook.facts import Timeline
+from onhook.effects import Destination
+from onhook.facts import Fact, GridUnheard, Timeline
+from onhook.lab.far_caller import FarCaller
 from onhook.lab.far_end import FarEnd
 from onhook.lab.scenario_steps import (
+    CALLER_STEPS,
     CARRIER_STEPS,
+    AppAnswer,
     AppCall,
+    AppConnect,
     AppHangUp,
+    AppRedirect,
+    AppReject,
     AppTerminate,
     AppWait,
+    Bye,
+    NoSubscription,
+    OtherHangUp,
     RefuseConnection,
     Scenario,
     ServerCrash,
     ServerRestart,
     ServerSet,
+    Step,
+    Wait,
 )
 from onhook.lab.virtual_network import VirtualNetwork
 from onhook.lab.virtual_time import run
@@ -43,6 +65,7 @@ EPOCH = 1_795_000_000.0
 """Unix time at which every rehearsal begins."""
 CALLER, CALLEE = "+14255550100", "+14255550200"
 LONGEST_SECONDS = 26 * 3600.0
+CONTEXT_KEY = b"a key of rehearsals, open to all"
 CALLBACK = "https://app.example/events"
 
 
@@ -82,6 +105,45 @@ class Inbox:
             self.settle(Settlement(event.id, "delivered", attempts=1))
 
 
+def _hear_nothing(_what: object, _where: object) -> None:
+    """What a dead server makes of the network."""
+
+
+class Announced(NamedTuple):
+    """An event for the subscribers of a resource."""
+
+    resource: str
+    type: str
+    subject: str
+    data: dict[str, Any]
+
+
+class Subscribers:
+    """Event Grid with one subscription that takes everything; or, while `deaf`, with none."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self.heard: list[Announced] = []
+        self.deaf = False
+        self.note: Callable[[str, Fact], None] = _hear_nothing
+        self._now = now
+
+    def announce(
+        self,
+        resource_name: str,
+        event_type: str,
+        subject: str,
+        data: Mapping[str, Any],
+        *,
+        call_id: str,
+    ) -> None:
+        if not self.deaf:
+            self.heard.append(Announced(resource_name, event_type, subject, dict(data)))
+            return
+        event_id = f"unheard-{call_id}"
+        fact = GridUnheard(at=self._now(), event_id=event_id, event_type=event_type, resource=resource_name)
+        self.note(call_id, fact)
+
+
 class World:
     """The server on virtual time, with one far end behind every trunk."""
 
@@ -90,6 +152,7 @@ class World:
         self.stage, self.far_end = stage, far_end
         self.network = network or VirtualNetwork(now=self.now)
         self.store, self.inbox = MemoryStore(), Inbox()
+        self.subscribers = Subscribers(self.now)
         self._numbers = count(1)
         self.start()
 
@@ -101,6 +164,7 @@ class World:
         """Start a server on what the store holds; also after `crash`."""
         self.journal = Journal(self.store)
         self.inbox.settle = self.journal.add_settlement
+        self.subscribers.note = self.journal.note
         self.switch = Switch(
             directory=self.stage.directory,
             network=self.network,
@@ -110,6 +174,8 @@ class World:
             post=self.inbox,
             sources=Sources(now=self.now, guid=self._guid, seed=self._seed),
             limits=self.stage.limits,
+            announcer=self.subscribers,
+            context_key=CONTEXT_KEY,
         )
         self.switch.recover()
 
@@ -131,7 +197,7 @@ class World:
     def create_call(self, source: str | None = CALLER, target: str = CALLEE) -> str:
         """Place a call by the API; its callConnectionId."""
         request = CreateCallRequest(
-            targets=[CommunicationIdentifierModel(phone_number=PhoneNumberIdentifierModel(value=target))],
+            targets=[_named(party) for party in target.split(",")],
             source_caller_id_number=PhoneNumberIdentifierModel(value=source) if source else None,
             callback_uri=CALLBACK,
         )
@@ -139,23 +205,74 @@ class World:
         assert made.call_connection_id is not None
         return made.call_connection_id
 
+    def call_in(self, scenario: Scenario) -> FarCaller:
+        """Let the far end call as the scenario says (`carrier: call …`)."""
+        trunk = next(iter(self.stage.directory.trunks.values())).destination
+        ours = Destination(trunk.transport, *self.network.via_address(trunk))
+        caller, sent = self.far_end.call(scenario, ours, self.now())
+        for transmit in sent:
+            self.network.inject(transmit.data, trunk)
+        self.network.wake(trunk)
+        return caller
+
+    # What an application does that hears of a call
+
+    def answer(self, *, context: str = "", callback_uri: str = CALLBACK) -> str:
+        """Answer the call that was announced last, or the one of `context`; the callConnectionId."""
+        resource, context = self._incoming(context)
+        request = AnswerCallRequest(incoming_call_context=context, callback_uri=callback_uri)
+        made = self.switch.answer_call(resource, request, self.ask("answerCall"))
+        assert made.call_connection_id is not None
+        return made.call_connection_id
+
+    def reject(self, reason: str = "none", *, context: str = "") -> None:
+        resource, context = self._incoming(context)
+        self.switch.reject_call(resource, context, CallRejectReason(reason), self.ask("rejectCall"))
+
+    def redirect(self, target: str, *, context: str = "") -> None:
+        resource, context = self._incoming(context)
+        party = normalise(_named(target), "$.target")
+        self.switch.redirect_call(resource, context, party, self.ask("redirectCall"))
+
+    def connect(self, call_id: str, *, callback_uri: str = CALLBACK) -> str:
+        """Connect another application to a call; the callConnectionId."""
+        call = self.switch.calls[call_id]
+        locator = CallLocator(server_call_id=call.record.server_call_id)
+        request = ConnectRequest(call_locator=locator, callback_uri=callback_uri)
+        made = self.switch.connect_call(
+            self.stage.resource, call.record.server_call_id, request, self.ask("connect")
+        )
+        assert made.call_connection_id is not None
+        return made.call_connection_id
+
+    def _incoming(self, context: str) -> tuple[Resource, str]:
+        """The resource that was told last, and the context that it was given."""
+        told = self.subscribers.heard[-1]
+        known = {resource.name: resource for resource in self.stage.directory.resources}
+        return known[told.resource], context or told.data["incomingCallContext"]
+
     def hang_up(self, call_id: str, *, everyone: bool = False) -> None:
         """A call that is over already is left alone, as by an application that comes too late."""
         try:
             operation = "terminate" if everyone else "hangUp"
-            self.switch.hang_up(self.stage.resource, call_id, self.ask(operation), everyone=everyone)
+            resource = self.owner(call_id)
+            self.switch.hang_up(resource, call_id, self.ask(operation), everyone=everyone)
         except ApiError:
             return
+
+    def owner(self, connection_id: str) -> Resource:
+        """The resource whose application has this connection."""
+        record = self.store.call(connection_id)
+        names = {each.id: each.resource for each in record.connections} if record else {}
+        name = names.get(connection_id, record.resource if record else "")
+        resources = self.stage.directory.resources
+        return next((each for each in resources if each.name == name), self.stage.resource)
 
     def _guid(self) -> str:
         return f"00000000-0000-4000-8000-{next(self._numbers):012x}"
 
     def _seed(self) -> str:
         return f"{next(self._numbers):08x}" * 4
-
-
-def _hear_nothing(_what: object, _where: object) -> None:
-    """What a dead server makes of the network."""
 
 
 def rehearse(scenario: Scenario, stage: Stage) -> Rehearsal:
@@ -172,9 +289,9 @@ async def _play(scenario: Scenario, stage: Stage) -> Rehearsal:
     if any(isinstance(step, RefuseConnection) for step in scenario.steps):
         for trunk in trunks:
             world.network.remove(trunk.destination, "refused: connection refused")
-    placed = next((step for step in scenario.steps if isinstance(step, AppCall)), AppCall(CALLER, CALLEE))
-    call_id = world.create_call(placed.source, placed.target)
-    await _act(scenario, world, call_id)
+    player = _Player(scenario, world)
+    call_id = await player.begin()
+    await player.act()
     while (record := world.store.call(call_id)) is None or record.ended_at is None:
         await asyncio.sleep(1)
         if asyncio.get_running_loop().time() > LONGEST_SECONDS:
@@ -185,27 +302,89 @@ async def _play(scenario: Scenario, stage: Stage) -> Rehearsal:
     return Rehearsal(record, world.store.facts(call_id), world.inbox.events)
 
 
-async def _act(scenario: Scenario, world: World, call_id: str) -> None:
+class _Player:
     """The steps of the application and the server, each once the carrier's steps above it are played."""
-    played = 0
-    for step in scenario.steps:
-        if isinstance(step, CARRIER_STEPS):
-            played += 1
-            continue
-        if isinstance(step, ServerSet | AppCall):
-            continue
-        await _carrier_played(world.far_end, played)
+
+    def __init__(self, scenario: Scenario, world: World) -> None:
+        self.scenario, self.world = scenario, world
+        self.call_id = ""
+        self._others: list[str] = []
+        """Connections that came into the call after its first."""
+        self._caller: FarCaller | None = None
+        world.subscribers.deaf = NoSubscription() in scenario.steps
+
+    async def begin(self) -> str:
+        """The call's id, once there is a call."""
+        world, steps = self.world, self.scenario.steps
+        if self.scenario.calls_in is None:
+            placed = next((step for step in steps if isinstance(step, AppCall)), AppCall(CALLER, CALLEE))
+            self.call_id = world.create_call(placed.source, placed.target)
+            return self.call_id
+        self._caller = world.call_in(self.scenario)
+        while not world.store.calls(1):  # noqa: ASYNC110  # virtual time: to look again costs nothing
+            await asyncio.sleep(0.01)
+        self.call_id = world.store.calls(1)[0].id
+        return self.call_id
+
+    async def act(self) -> None:
+        called = calling = 0
+        for step in self.scenario.steps:
+            if isinstance(step, self._of_caller):
+                calling += 1
+            elif isinstance(step, CARRIER_STEPS):
+                called += 1
+            elif not isinstance(step, ServerSet | AppCall | NoSubscription):
+                await _carrier_played(self.world.far_end, called)
+                await self._caller_played(calling)
+                await self._perform(step)
+
+    @property
+    def _of_caller(self) -> tuple[type, ...]:
+        return () if self._caller is None else (*CALLER_STEPS, Wait, Bye)
+
+    async def _caller_played(self, steps: int) -> None:
+        caller = self._caller
+        while caller and caller.played < steps and not caller.over:  # noqa: ASYNC110  # as above
+            await asyncio.sleep(0.01)
+
+    async def _perform(self, step: Step) -> None:
+        world, call_id = self.world, self.call_id
         match step:
             case AppWait():
                 await asyncio.sleep(step.seconds)
             case AppHangUp() | AppTerminate():
                 world.hang_up(call_id, everyone=isinstance(step, AppTerminate))
+            case OtherHangUp():
+                world.hang_up(self._others[-1])
             case ServerCrash():
                 world.crash()
             case ServerRestart():
                 world.start()
             case _:
-                pass
+                self._decide(step)
+
+    def _decide(self, step: Step) -> None:
+        """A request that comes too late is refused, as the application of a real call would find."""
+        world = self.world
+        with contextlib.suppress(ApiError):
+            match step:
+                case AppAnswer():
+                    self._others.append(world.answer())
+                case AppReject():
+                    world.reject(step.reason)
+                case AppRedirect():
+                    world.redirect(step.target)
+                case AppConnect():
+                    self._others.append(world.connect(self.call_id))
+                case _:
+                    pass
+
+
+def _named(party: str) -> CommunicationIdentifierModel:
+    """A target as an application names it: a raw id, or whatever it holds for a number."""
+    if party.startswith("8:"):
+        return communication_user(party)
+    return CommunicationIdentifierModel(phone_number=PhoneNumberIdentifierModel(value=party))
 
 
 async def _carrier_played(far_end: FarEnd, steps: int) -> None:

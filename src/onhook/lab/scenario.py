@@ -14,21 +14,33 @@ from collections.abc import Callable, Iterator
 from typing import cast
 
 from onhook.lab.scenario_steps import (
+    CALLER_STEPS,
     DEFAULT_PASSWORD,
     DEFAULT_REALM,
     DEFAULT_USER,
     Algorithm,
+    AppAnswer,
     AppCall,
+    AppConnect,
     AppHangUp,
+    AppIgnore,
+    AppRedirect,
+    AppReject,
     AppTerminate,
     AppWait,
     Body,
     Bye,
+    CancelOnAnswer,
+    CarrierCall,
+    CarrierCancel,
     Challenge,
     Garbage,
     Garbled,
     IgnoreAck,
     IgnoreCancel,
+    NoAck,
+    NoSubscription,
+    OtherHangUp,
     RefuseConnection,
     Respond,
     Scenario,
@@ -56,8 +68,16 @@ FIXED: dict[str, Step] = {
     "carrier: ignore cancel": IgnoreCancel(),
     "carrier: rtp": SendRtp(sending=True),
     "carrier: no rtp": SendRtp(sending=False),
+    "carrier: cancel": CarrierCancel(),
+    "carrier: cancel on answer": CancelOnAnswer(),
+    "carrier: no ack": NoAck(),
+    "app: answer": AppAnswer(),
+    "app: connect": AppConnect(),
+    "app: ignore": AppIgnore(),
     "app: hang up": AppHangUp(),
+    "app: other hangs up": OtherHangUp(),
     "app: terminate": AppTerminate(),
+    "server: no subscription": NoSubscription(),
     "server: crash": ServerCrash(),
     "server: restart": ServerRestart(),
 }
@@ -78,6 +98,10 @@ FORMS = (
     "carrier: garbled 200",
     "carrier: wait 2 s",
     "carrier: bye",
+    "carrier: call from +14255550200 to +14255550100",
+    "carrier: call from none to +14255550100 no-sdp",
+    "app: reject busy",
+    "app: redirect to +14255550201",
     "app: wait 500 ms",
     "app: call from none to +14255550123",
     "server: set trunk.carrier.max_calls = 1",
@@ -87,6 +111,9 @@ FORMS = (
 _HEADER_NAME = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+")
 _WAIT = re.compile(r"(\d{1,7}(?:\.\d{1,3})?) ?(s|ms)")
 _CALL = re.compile(r"from (\S+) to (\S+)")
+_CARRIER_CALL = re.compile(r"from (\S+) to (\S+?)( no-sdp)?")
+_REDIRECT = re.compile(r"to (\S+)")
+REJECT_REASONS = ("none", "busy", "forbidden")
 _SET = re.compile(r"([a-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+) *= *(\S.*)")
 
 
@@ -144,8 +171,21 @@ def write_step(step: Step) -> str:
             return f"app: call from {step.source or 'none'} to {step.target}"
         case ServerSet():
             return f"server: set {step.setting} = {step.value}"
+        case CarrierCall() | AppReject() | AppRedirect():
+            return _write_incoming(step)
         case _:
             return WRITTEN[step]
+
+
+def _write_incoming(step: CarrierCall | AppReject | AppRedirect) -> str:
+    match step:
+        case CarrierCall():
+            bare = "" if step.sdp else " no-sdp"
+            return f"carrier: call from {step.source or 'none'} to {step.target}{bare}"
+        case AppReject():
+            return f"app: reject {step.reason}"
+        case AppRedirect():
+            return f"app: redirect to {step.target}"
 
 
 def _numbered(text: str) -> Iterator[tuple[int, str]]:
@@ -269,6 +309,27 @@ def _parse_call(rest: str) -> AppCall:
     return AppCall(None if source == "none" else source, target)
 
 
+def _parse_carrier_call(rest: str) -> CarrierCall:
+    matched = _CARRIER_CALL.fullmatch(rest)
+    if matched is None:
+        raise _Wrong(f"{rest[:40]!r} names no two numbers", "Write call from +14255550200 to +14255550100.")
+    source, target, bare = matched.groups()
+    return CarrierCall(None if source == "none" else source, target, sdp=not bare)
+
+
+def _parse_reject(rest: str) -> AppReject:
+    if rest not in {"", *REJECT_REASONS}:
+        raise _Wrong(f"{rest[:20]!r} is no reason", f"Write reject {' or reject '.join(REJECT_REASONS)}.")
+    return AppReject(rest or "none")
+
+
+def _parse_redirect(rest: str) -> AppRedirect:
+    matched = _REDIRECT.fullmatch(rest)
+    if matched is None:
+        raise _Wrong(f"{rest[:40]!r} names nobody", "Write redirect to +14255550201 or the raw id of a user.")
+    return AppRedirect(matched[1])
+
+
 def _parse_set(rest: str) -> ServerSet:
     matched = _SET.fullmatch(rest)
     if matched is None:
@@ -300,11 +361,15 @@ class _Order:
 
     def __init__(self) -> None:
         self._stage = "new"
+        self._calls = False
 
     def check(self, step: Step) -> None:
         if isinstance(step, ServerSet):
             if self._stage != "new":
                 raise _Wrong("the call has begun", "Put server: set lines before all others.")
+            return
+        self._check_caller(step)
+        if self._calls and isinstance(step, Wait | Bye):
             return
         if not isinstance(
             step, Respond | Challenge | Wait | Silence | Garbage | Garbled | RefuseConnection | Bye
@@ -324,6 +389,14 @@ class _Order:
             case _:
                 self._stage = self._after(step)
 
+    def _check_caller(self, step: Step) -> None:
+        if isinstance(step, CarrierCall):
+            if self._stage != "new":
+                raise _Wrong("the call has begun", "Put carrier: call above all other steps.")
+            self._calls = True
+        if isinstance(step, CALLER_STEPS) and not self._calls:
+            raise _Wrong("the carrier has not called", "Put carrier: call from … to … above it.")
+
     def _after(self, step: Step) -> str:
         match step:
             case Respond(status=status) if status >= 300:
@@ -342,6 +415,9 @@ _READERS: dict[tuple[str, str], Callable[[str], Step]] = {
     ("carrier", "wait"): lambda rest: Wait(_parse_milliseconds(rest)),
     ("carrier", "garbled"): _parse_garbled,
     ("carrier", "bye"): _parse_bye,
+    ("carrier", "call"): _parse_carrier_call,
+    ("app", "reject"): _parse_reject,
+    ("app", "redirect"): _parse_redirect,
     ("app", "wait"): lambda rest: AppWait(_parse_milliseconds(rest)),
     ("app", "call"): _parse_call,
     ("server", "set"): _parse_set,

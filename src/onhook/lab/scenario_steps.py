@@ -94,6 +94,33 @@ class SendRtp:
 
 
 @dataclass(frozen=True, slots=True)
+class CarrierCall:
+    """The far end calls: it sends the INVITE. `source` None withholds its number.
+
+    Without `sdp` the INVITE offers nothing; the answer to our offer is in its ACK then.
+    """
+
+    source: str | None
+    target: str
+    sdp: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierCancel:
+    """The far end takes its call back with CANCEL; with BYE once it is answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelOnAnswer:
+    """The far end's CANCEL crosses the answer: it is sent as the 200 comes, then ACK and BYE."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoAck:
+    """The far end never acknowledges the answer to its call."""
+
+
+@dataclass(frozen=True, slots=True)
 class AppCall:
     """The application places the call with these numbers instead of the default ones.
 
@@ -116,6 +143,40 @@ class AppWait:
 
 
 @dataclass(frozen=True, slots=True)
+class AppAnswer:
+    """The application that heard of the call last answers it (answerCall)."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppReject:
+    """The application that heard of the call last rejects it (rejectCall): none, busy or forbidden."""
+
+    reason: str = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class AppRedirect:
+    """The application that heard of the call last sends it on, to a number or the raw id of a user."""
+
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class AppConnect:
+    """Another application connects to the call (connectCall)."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppIgnore:
+    """The application does nothing about the call."""
+
+
+@dataclass(frozen=True, slots=True)
+class OtherHangUp:
+    """The application that came into the call last leaves it (hangUp)."""
+
+
+@dataclass(frozen=True, slots=True)
 class AppHangUp:
     """The application leaves the call (hangUp)."""
 
@@ -123,6 +184,11 @@ class AppHangUp:
 @dataclass(frozen=True, slots=True)
 class AppTerminate:
     """The application ends the call for everyone (terminate)."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoSubscription:
+    """No event subscription takes events, so nobody hears of calls that come in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +222,21 @@ CarrierStep: TypeAlias = (
     | IgnoreCancel
     | SendRtp
 )
-AppStep: TypeAlias = AppCall | AppWait | AppHangUp | AppTerminate
-ServerStep: TypeAlias = ServerSet | ServerCrash | ServerRestart
-Step: TypeAlias = CarrierStep | AppStep | ServerStep
+CallerStep: TypeAlias = CarrierCall | CarrierCancel | CancelOnAnswer | NoAck
+AppStep: TypeAlias = (
+    AppCall
+    | AppWait
+    | AppAnswer
+    | AppReject
+    | AppRedirect
+    | AppConnect
+    | AppIgnore
+    | AppHangUp
+    | OtherHangUp
+    | AppTerminate
+)
+ServerStep: TypeAlias = ServerSet | NoSubscription | ServerCrash | ServerRestart
+Step: TypeAlias = CarrierStep | CallerStep | AppStep | ServerStep
 
 CARRIER_STEPS = (
     Respond,
@@ -173,6 +251,8 @@ CARRIER_STEPS = (
     IgnoreCancel,
     SendRtp,
 )
+CALLER_STEPS = (CarrierCall, CarrierCancel, CancelOnAnswer, NoAck)
+"""Steps of a far end that calls; Wait and Bye are its own too, then."""
 
 
 @dataclass(frozen=True)
@@ -188,7 +268,25 @@ class Scenario:
 
     @cached_property
     def carrier(self) -> tuple[CarrierStep, ...]:
-        return tuple(step for step in self.steps if isinstance(step, CARRIER_STEPS))
+        """What a far end that is called does. Where it calls, Wait and Bye are the caller's."""
+        calls = self.calls_in is not None
+        return tuple(
+            step
+            for step in self.steps
+            if isinstance(step, CARRIER_STEPS) and not (calls and isinstance(step, Wait | Bye))
+        )
+
+    @cached_property
+    def calls_in(self) -> CarrierCall | None:
+        return next((step for step in self.steps if isinstance(step, CarrierCall)), None)
+
+    @cached_property
+    def caller(self) -> tuple[CallerStep | Wait | Bye, ...]:
+        """What a far end that calls does, its INVITE first; nothing if it does not call."""
+        if self.calls_in is None:
+            return ()
+        mine = [step for step in self.steps if isinstance(step, (*CALLER_STEPS, Wait, Bye))]
+        return (self.calls_in, *(step for step in mine if not isinstance(step, CarrierCall)))
 
     @property
     def settings(self) -> tuple[ServerSet, ...]:

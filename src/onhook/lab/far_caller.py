@@ -1,0 +1,152 @@
+"""A far end that calls: it sends INVITE, and then cancels, hangs up, or keeps its ACK back.
+
+What a proper caller does by itself comes from sip/session.py: ACK, BYE for answers after a CANCEL, timers.
+"""
+
+from onhook.effects import Destination, Transmit
+from onhook.lab.far_end_media import Audio
+from onhook.lab.scenario_steps import Bye, CancelOnAnswer, CarrierCall, CarrierCancel, NoAck, Scenario, Wait
+from onhook.machine import Outputs
+from onhook.sip.messages import Malformed, Request, Response, parse
+from onhook.sip.session import Answered, OutboundSession, State
+
+MAX_CALL_SECONDS = 4 * 3600.0
+"""A call that nobody ends is ended by its caller then."""
+WITHHELD = "anonymous"
+
+
+class FarCaller:
+    """One call. `played` counts the steps done; a wait is done when it is over.
+
+    `address` is where it can be reached, `media` stands in its SDP; `name` makes its tags and Call-ID.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        *,
+        name: str,
+        to: Destination,
+        address: tuple[str, int],
+        media: tuple[str, int],
+        now: float,
+    ) -> None:
+        call = scenario.calls_in
+        assert call is not None, "the scenario says carrier: call"
+        self.call: CarrierCall = call
+        self.steps = scenario.caller[1:]
+        self.history: list[str] = []
+        self._next_step = 0
+        self._wake: float | None = None
+        self._acknowledges = True
+        self._cancels_on_answer = False
+        self._expires = now + MAX_CALL_SECONDS
+        self._audio = Audio(media, 1)
+        self._answer = b""
+        self.session = OutboundSession(
+            leg="",
+            seed=name,
+            peer=to,
+            local=address,
+            target=call.target,
+            caller=call.source or WITHHELD,
+            answer_offer=self._audio.answer,
+            now=now,
+        )
+
+    @property
+    def call_id(self) -> str:
+        return self.session.call_id
+
+    @property
+    def played(self) -> int:
+        return 1 + self._next_step - (self._wake is not None)
+
+    @property
+    def over(self) -> bool:
+        return self.session.state is State.ENDED
+
+    @property
+    def finished(self) -> bool:
+        return self.session.done
+
+    @property
+    def deadline(self) -> float:
+        times = [self._expires, self._wake, self.session.deadline]
+        return min(at for at in times if at is not None)
+
+    def begin(self, now: float) -> list[Transmit]:
+        offer = self._audio.answer(b"") or b""
+        return self._sent(self.session.dial(offer if self.call.sdp else b"", now)) + self._play(now)
+
+    def receive(self, message: Request | Response, source: Destination, now: float) -> list[Transmit]:
+        self.history.append(f"> {message.method if isinstance(message, Request) else message.status}")
+        sent: list[Transmit] = []
+        answered = isinstance(message, Response) and 200 <= message.status < 300 and message.body
+        if answered and self._cancels_on_answer and self.session.state is State.PROCEEDING:
+            sent += self._sent(self.session.hang_up(now))
+        if answered and not self.call.sdp:
+            self._answer = self._audio.answer(message.body) or b""
+        outputs = self.session.receive(message, source, now)
+        if any(isinstance(output, Answered) for output in outputs) and self.call.sdp:
+            self._audio.take_answer(message.body)
+        return sent + self._sent(outputs)
+
+    def handle_timeout(self, now: float) -> list[Transmit]:
+        sent = self._sent(self.session.handle_timeout(now))
+        if self._expires <= now:
+            self._expires = now + MAX_CALL_SECONDS
+            sent += self._hang_up(now)
+        if self._wake is not None and self._wake <= now:
+            self._wake = None
+            sent += self._play(now)
+        return sent
+
+    def _play(self, now: float) -> list[Transmit]:
+        sent: list[Transmit] = []
+        while self._next_step < len(self.steps) and self._wake is None:
+            step = self.steps[self._next_step]
+            self._next_step += 1
+            match step:
+                case Wait():
+                    self._wake = now + step.seconds
+                case CarrierCancel() | Bye():
+                    sent += self._hang_up(now)
+                case CancelOnAnswer():
+                    self._cancels_on_answer = True
+                case NoAck():
+                    self._acknowledges = False
+                case CarrierCall():
+                    pass
+        return sent
+
+    def _hang_up(self, now: float) -> list[Transmit]:
+        return self._sent(self.session.hang_up(now)) if not self.over else []
+
+    def _sent(self, outputs: Outputs) -> list[Transmit]:
+        """The messages among the outputs, as this caller sends them."""
+        sent: list[Transmit] = []
+        for output in outputs:
+            if not isinstance(output, Transmit):
+                continue
+            if output.data.startswith(b"ACK "):
+                if not self._acknowledges:
+                    continue
+                output = self._with_answer(output)  # noqa: PLW2901  # the same message, complete
+            self.history.append(f"< {_word(output.data)}")
+            sent.append(output)
+        return sent
+
+    def _with_answer(self, ack: Transmit) -> Transmit:
+        """The answer to an offer that came in the 200 stands in the ACK (RFC 3264 section 4)."""
+        message = parse(ack.data)
+        if not self._answer or isinstance(message, Malformed):
+            return ack
+        message.headers.set("content-type", "application/sdp")
+        message.body = self._answer
+        return Transmit(message.to_bytes(), ack.to)
+
+
+def _word(data: bytes) -> str:
+    first, _, rest = data.partition(b" ")
+    return (rest[:3] if first == b"SIP/2.0" else first).decode("ascii", "replace")
