@@ -175,7 +175,7 @@ class Call(Spine):
             media=plan.media,
             offer=offer,
             target=plan.party,
-            caller=self.record.source,
+            caller=plan.caller or self.record.source,
             display_name=self.record.source_display_name,
             now=self.now,
         )

@@ -19,6 +19,8 @@ class LegPlan(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
     seed: str = ""
     local: tuple[str, int] = ("", 0)
     media: tuple[str, int] = ("", 0)
+    caller: str = ""
+    """The caller id shown, where it is not the call's own."""
     resource: str = ""
     """Whose event subscriptions hear of it, for a user."""
     instead_of: str = ""

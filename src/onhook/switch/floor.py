@@ -380,9 +380,8 @@ class Floor:
         if leg.sip_call_id not in self._by_sip_id:
             self._by_sip_id[leg.sip_call_id] = call
             if not ended:
-                outbound = isinstance(leg, PhoneLeg)
                 trunk = leg.trunk.name if isinstance(leg, PhoneLeg) else call.record.trunk
-                self._counted[leg.id] = trunk, call.record.source if outbound else ""
+                self._counted[leg.id] = trunk, leg.session.caller if isinstance(leg, PhoneLeg) else ""
                 self._on_trunk[trunk] += 1
                 self._from_number[self._counted[leg.id][1]] += 1
                 if leg.media is not None:

@@ -199,6 +199,10 @@ class Switch(Floor):
             owner = resource_of(self.directory, plan.party, resource).name
             return Target(replace(plan, resource=owner))
         routed = self._route(resource, plan.party, record.source, Counter())
+        if isinstance(routed, NotRouted) and record.direction == "inbound":
+            # The caller's number may not be shown on this route; the number that it called may (assumed).
+            plan = replace(plan, caller=record.target)
+            routed = self._route(resource, plan.party, record.target, Counter())
         if isinstance(routed, NotRouted):
             raise invalid_body(f"target cannot be called: {routed.detail}", target="$.target")
         media = ("", 0) if passes else self._open_media(plan.id)
