@@ -6,18 +6,17 @@ where a value came from; that is drafts.py's part of the message.
 
 import base64
 import binascii
-import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from onhook.acs.sip_routing import fault_in_pattern, is_host
 from onhook.calls.numbers import fault_in
 
 T = TypeVar("T")
 
 GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252}[A-Za-z0-9_])?\.?")
 
 MAX_TEXT = 1_000
 """Characters of one text value."""
@@ -134,10 +133,8 @@ def _read_switch(value: object) -> bool:
 def _read_pattern(value: object) -> str:
     if not isinstance(value, str):
         raise Unfit
-    try:
-        re.compile(value)
-    except re.error as error:
-        raise Unfit(f"{error.msg} at character {(error.pos or 0) + 1}") from None
+    if fault := fault_in_pattern(value):
+        raise Unfit(fault)
     if len(value) > MAX_PATTERN:
         raise Unfit(f"at most {MAX_PATTERN} characters")
     return value
@@ -171,16 +168,6 @@ def _read_transport(value: object) -> str:
     return str(value)
 
 
-def _is_host(value: str) -> bool:
-    if ":" not in value and not re.fullmatch(r"[0-9.]+", value):
-        return bool(HOST.fullmatch(value))
-    try:
-        ipaddress.ip_address(value)
-    except ValueError:
-        return False
-    return True
-
-
 MAX_PATTERN = 200
 MIN_KEY_BYTES = 16
 MAX_KEY_BYTES = 256
@@ -188,13 +175,13 @@ MAX_KEY_BYTES = 256
 SWITCH = Kind("true or false", "true", _read_switch)
 PORT = whole(1, 65535, 5060)
 LISTEN_PORT = whole(0, 65535, 5060)
-HOSTNAME = text("a host name or an IP address", "sbc.example.com", _is_host)
+HOSTNAME = text("a host name or an IP address", "sbc.example.com", is_host)
 MAYBE_HOST = text(
-    "a host name, an IP address, or nothing", "203.0.113.7", lambda value: not value or _is_host(value)
+    "a host name, an IP address, or nothing", "203.0.113.7", lambda value: not value or is_host(value)
 )
 HOSTNAMES = many(HOSTNAME, "a list of host names", '["calls.example.com"]', at_most=100)
 ENDPOINT = text(
-    "host:port", "calls.example.com:443", lambda value: _is_host(value.rpartition(":")[0] or value)
+    "host:port", "calls.example.com:443", lambda value: is_host(value.rpartition(":")[0] or value)
 )
 ENDPOINTS = many(ENDPOINT, "a list of host:port", '["calls.example.com:443"]', at_most=100)
 PATH = text("a path", ".onhook", bool)

@@ -228,6 +228,10 @@ class Switch:
         if self._by_leg.pop(leg.id, None) is not None:
             self._media.close(leg.id)
 
+    def reroute(self, directory: Directory) -> None:
+        """From now on calls are placed by `directory`; those that are open keep their trunks."""
+        self.directory = directory
+
     # After a restart
 
     def recover(self) -> int:
