@@ -1,4 +1,4 @@
-"""What is kept beside calls: users of the Identity API, and small documents such as the changed routing table.
+"""What is kept beside calls: users of the Identity API, and small documents such as the routing table.
 
 Each change is written by itself, before its request is answered; a caller that must not lose it needs no
 journal. One table each, one class for each of the two stores.

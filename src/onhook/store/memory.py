@@ -11,6 +11,7 @@ from onhook.store.batch import (
     MAX_FORGOTTEN_AT_A_TIME,
     Batch,
 )
+from onhook.store.kept import MemoryKept
 
 
 class MemoryStore:
