@@ -372,6 +372,11 @@ class Call(Machine[State]):
         self._clocks = {ReleaseExpired: self.now + RELEASE_SECONDS}
         return [Record(fired), *self._hang_up_leg()]
 
+    def expire_release(self, _: ReleaseExpired) -> Outputs:
+        """A fact too: what comes after it belongs to a call that the application knows to be over."""
+        fired = TimerFired(at=self.now, name="release", after_seconds=RELEASE_SECONDS)
+        return [Record(fired), *self._close_media()]
+
     def _hang_up_leg(self) -> Outputs:
         return self._rise(self.leg.hang_up(self.now)) if self.leg else []
 
@@ -403,7 +408,7 @@ class Call(Machine[State]):
         (State.CONNECTED, DurationExpired): (State.DISCONNECTING, expire_duration),
         (State.CONNECTED, LegEnded): (State.CLOSING, close),
         (State.DISCONNECTING, LegEnded): (State.CLOSING, close),
-        (State.DISCONNECTING, ReleaseExpired): (State.CLOSING, close),
+        (State.DISCONNECTING, ReleaseExpired): (State.CLOSING, expire_release),
         (State.CLOSING, MediaClosed): (State.ENDED, nothing),
         **dict.fromkeys(rows(list(State)[1:4], Restarted), (State.ENDED, release_after_restart)),
         **dict.fromkeys(rows(list(State)[1:4], Faulted), (State.CLOSING, break_off)),

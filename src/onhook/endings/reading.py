@@ -1,8 +1,8 @@
 """One pass over a timeline: which facts bear on how the call ended, by number. Nothing is decided here.
 
 The pass knows one thing only: when the call was over. A call is over at the first of: a final refusal,
-the caller's CANCEL, a BYE, a transport failure or a timer without any response, a routing refusal, a
-restart, a fault of ours.
+the caller's CANCEL, a BYE, a transport failure or a timer without any response, the release timer after our
+hang-up, a routing refusal, a restart, a fault of ours.
 What is seen after it (late responses, timers of transactions, deliveries, a second hang-up) is kept for
 remarks and never for the decision, so that a verdict stays the same when it is judged again later. A new
 INVITE after a refused or unanswered one (the next trunk, or credentials) opens the call again.
@@ -43,6 +43,8 @@ RETRIED: frozenset[EndedBy] = frozenset({"final", "timer", "transport"})
 """Ends that a new INVITE undoes: the next trunk is tried, or credentials are added."""
 
 STOP_TIMERS: dict[str, Stop] = {"setup": "setup", "duration": "duration"}
+RELEASE_TIMER = "release"
+"""Our side had hung up, and the application was told so without the far end's word."""
 SILENCE_TIMERS = frozenset({"no-response", "B"})
 ACK_TIMERS = frozenset({"ACK", "H", "L"})
 
@@ -270,6 +272,8 @@ def _timer(reading: Reading, fact: TimerFired, number: int) -> None:
     name, attempt = fact.name, reading.attempt
     if name in STOP_TIMERS:
         _stop(reading, number, STOP_TIMERS[name])
+    elif name == RELEASE_TIMER:
+        reading.end(number, "timer")
     elif attempt is None:
         return
     elif name in SILENCE_TIMERS and not attempt.first_response and not attempt.inbound:
