@@ -11,8 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from onhook.acs.callback_uri import MAX_CALLBACK_URI_LENGTH
 from onhook.acs.sip_routing import fault_in_pattern, is_host
 from onhook.calls.numbers import fault_in
+from onhook.delivery.grid.checks import FILE_NAME, is_event_type
 
 T = TypeVar("T")
 
@@ -204,6 +206,20 @@ PATTERN = Kind(
 KEY = Kind("an access key in base64", '"…"', _read_key, textual=True)
 KEYS = many(KEY, "one or two access keys in base64", '["…"]', at_least=1, at_most=2)
 TRANSPORT = Kind("udp or tcp", '"udp"', _read_transport, textual=True)
+RESOURCE_NAME = text(
+    "a resource's name, or nothing", "shop", lambda value: bool(re.fullmatch(r"[A-Za-z0-9_.-]{0,64}", value))
+)
+WEB_ADDRESS = text(
+    "an https:// address",
+    "https://app.example.com/events",
+    lambda value: value.startswith(("https://", "http://")) and len(value) <= MAX_CALLBACK_URI_LENGTH,
+)
+EVENT_TYPE = text("an event type", "IncomingCall", is_event_type)
+EVENT_TYPES = many(EVENT_TYPE, "a list of event types", '["IncomingCall"]', at_most=100)
+SUBJECT = text("a text on one line", "/caller/4:", lambda _value: True)
+DEAD_LETTER_FILE = text(
+    "a file name, or nothing", "dead.jsonl", lambda value: not value or bool(FILE_NAME.fullmatch(value))
+)
 PAUSES = many(
     seconds(0, 86_400, 1),
     "a list of seconds, each from 0 to 86400",

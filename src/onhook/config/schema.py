@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
+import msgspec
+
+from onhook.calls import grid
 from onhook.calls.directory import Directory, Trunk, VoiceRoute
 from onhook.config import kinds
 from onhook.config.kinds import Kind
@@ -84,6 +87,7 @@ _MEDIA = _defaults(MediaPart)
 _SCHEDULE = _defaults(Schedule)
 _TRUNK = _defaults(Trunk)
 _ROUTE = _defaults(VoiceRoute)
+_SUBSCRIPTION = {each.name: each.default for each in msgspec.structs.fields(grid.Subscription)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -314,6 +318,56 @@ class RouteSection:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SubscriptionSection:
+    """An Event Grid subscription: who is told of incoming calls. Validated when the server starts."""
+
+    SECTION: ClassVar = "subscription"
+    endpoint: str = setting(
+        kinds.WEB_ADDRESS,
+        REQUIRED,
+        "Where events are posted; it has to answer the validation. May be http on this machine.",
+        secret=True,
+    )
+    resource: str = setting(
+        kinds.RESOURCE_NAME, "", "Whose events; nothing: the only resource. With several, name one."
+    )
+    schema: str = setting(
+        kinds.one_of("eventgrid", "cloudevents"),
+        _SUBSCRIPTION["schema"],
+        "Form of the events, and of the validation: Event Grid's own, or CloudEvents 1.0.",
+    )
+    event_types: tuple[str, ...] = setting(
+        kinds.EVENT_TYPES, _SUBSCRIPTION["event_types"], "Only these, short or full names; none means all."
+    )
+    subject_begins_with: str = setting(
+        kinds.SUBJECT, _SUBSCRIPTION["subject_begins_with"], "Only events whose subject begins so."
+    )
+    subject_ends_with: str = setting(
+        kinds.SUBJECT, _SUBSCRIPTION["subject_ends_with"], "Only events whose subject ends so."
+    )
+    subject_case_sensitive: bool = setting(
+        kinds.SWITCH,
+        default=_SUBSCRIPTION["subject_case_sensitive"],
+        meaning="Compare subjects with regard to case.",
+    )
+    max_attempts: int = setting(
+        kinds.whole(1, grid.MAX_ATTEMPTS, grid.MAX_ATTEMPTS),
+        _SUBSCRIPTION["max_attempts"],
+        "Tries to deliver an event. Microsoft advises 2 for IncomingCall.",
+    )
+    ttl_minutes: int = setting(
+        kinds.whole(1, grid.MAX_TTL_MINUTES, grid.MAX_TTL_MINUTES),
+        _SUBSCRIPTION["ttl_minutes"],
+        "An older event is given up. Microsoft advises 1 for IncomingCall.",
+    )
+    dead_letter_file: str = setting(
+        kinds.DEAD_LETTER_FILE,
+        _SUBSCRIPTION["dead_letter_file"],
+        "File in server.data_directory/dead-letters for what is given up; nothing: it is dropped.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """All that a server is told. Built by `load`; every value is checked."""
 
@@ -324,13 +378,14 @@ class Config:
     delivery: DeliverySettings = DeliverySettings()
     carrier: CarrierSettings = CarrierSettings()
     directory: Directory = dataclasses.field(default_factory=Directory)
+    subscriptions: tuple[grid.Subscription, ...] = ()
     warnings: tuple[str, ...] = ()
     """What is allowed but should be known, one sentence each."""
 
 
 SINGLE = (ServerSettings, SipSettings, MediaSettings, StoreSettings, DeliverySettings, CarrierSettings)
 """Sections that exist once: [server]."""
-NAMED = (ResourceSection, TrunkSection)
+NAMED = (ResourceSection, TrunkSection, SubscriptionSection)
 """Sections with a name of your choice: [trunk.NAME]."""
 LISTED = (RouteSection,)
 """Sections in an order: [[route]]."""

@@ -34,8 +34,8 @@ def checked(subscription: Subscription, *, resources: Collection[str], http: Pla
         raise _wrong("name", f"{shown(subscription.name)} is not 1 to 64 letters, digits, -, _ and dots")
     resource = subscription.resource or (next(iter(resources)) if len(resources) == 1 else "")
     if resource not in resources:
-        named = shown(subscription.resource) if subscription.resource else "no resource"
-        raise _wrong("resource", f"{named} is not one of {', '.join(sorted(resources))}")
+        named = f"{shown(resource)} is none of them" if resource else "there are several"
+        raise _wrong("resource", f"{named}; name one of {', '.join(sorted(resources))}")
     check_callback_uri(subscription.endpoint, http=http, field="Endpoint", target="endpoint")
     _range("max_attempts", subscription.max_attempts, MAX_ATTEMPTS)
     _range("ttl_minutes", subscription.ttl_minutes, MAX_TTL_MINUTES)
