@@ -381,6 +381,7 @@ class Call(Machine[State]):
         return self._rise(self.leg.hang_up(self.now)) if self.leg else []
 
     def release_after_restart(self, _: Restarted) -> Outputs:
+        self._clocks.clear()
         return self._hang_up_leg()
 
     def close(self, _: object) -> Outputs:
