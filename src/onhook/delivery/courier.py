@@ -6,17 +6,23 @@ a try is a failed try: a lane ends when it is empty, never before.
 """
 
 import asyncio
+import contextlib
 import logging
 import ssl
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+import aiohttp
+
 from onhook.calls.outbox import Fate, OutboxEvent, Settlement
-from onhook.delivery.posting import Poster, PostFailed
 from onhook.delivery.schedule import Schedule
 from onhook.facts import EventAttempted, Fact
 
+MAX_ANSWER_BYTES = 65_536
+"""How much of an application's answer is read; the rest is not waited for."""
+BODY_SECONDS = 1.0
+"""How long the body of an answer may take; its status has counted already."""
 MAX_POSTS_AT_A_TIME = 200
 PAUSE_AFTER_FAULT_SECONDS = 1.0
 """After a fault of our own, so that a lane that cannot go on does not spin."""
@@ -44,16 +50,20 @@ class Courier:
         posts_at_a_time: int = MAX_POSTS_AT_A_TIME,
     ) -> None:
         self._journal, self._now, self._schedule, self._trust = journal, now, schedule, trust
-        self._user_agent = user_agent
+        self._headers = {"User-Agent": user_agent, "Content-Type": "application/json"}
         self._posts = asyncio.Semaphore(posts_at_a_time)
         self._lanes: dict[str, deque[OutboxEvent]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._poster: Poster | None = None
+        self._session: aiohttp.ClientSession | None = None
         self._closed = False
         self._longest_pause = max(schedule.delays_seconds)
 
     def start(self) -> None:
-        self._poster = Poster(trust=self._trust, user_agent=self._user_agent)
+        connector = aiohttp.TCPConnector(ssl=self._trust or True, limit=0, ttl_dns_cache=60)
+        timeout = aiohttp.ClientTimeout(total=self._schedule.timeout_seconds)
+        self._session = aiohttp.ClientSession(
+            connector=connector, timeout=timeout, headers=self._headers, cookie_jar=aiohttp.DummyCookieJar()
+        )
 
     async def close(self) -> None:
         """Stop at once: what is not delivered stays in the store for the next start."""
@@ -61,8 +71,8 @@ class Courier:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._poster:
-            self._poster.close()
+        if self._session:
+            await self._session.close()
 
     @property
     def waiting(self) -> int:
@@ -133,19 +143,26 @@ class Courier:
     async def _post(self, event: OutboxEvent) -> tuple[int | None, str]:
         """(HTTP status or None, error text). Redirects are not followed: an event goes where it was sent."""
         try:
-            assert self._poster is not None, "deliver was called before start"
-            async with asyncio.timeout(self._schedule.timeout_seconds):
-                posted = await self._poster.post(event.uri, event.body)
+            assert self._session is not None, "deliver was called before start"
+            async with self._session.post(event.uri, data=event.body, allow_redirects=False) as response:
+                await _read_rest(response)
+                return response.status, "" if response.status < 300 else response.reason or ""
         except TimeoutError:
             return None, f"no answer within {self._schedule.timeout_seconds:g} s"
-        except PostFailed as error:
-            return None, str(error)[:MAX_ERROR_CHARACTERS]
-        except (OSError, ValueError) as error:
+        except (aiohttp.ClientError, OSError, ValueError) as error:
             return None, _told(error)
         except Exception as error:
             log.exception("posting event %s to %s failed", event.id, event.uri)
             return None, _told(error)
-        return posted.status, "" if posted.status < 300 else posted.reason
+
+
+async def _read_rest(response: aiohttp.ClientResponse) -> None:
+    """The body says nothing to us, but a connection is used again only if it was read."""
+    if response.content.at_eof():
+        return
+    with contextlib.suppress(TimeoutError, aiohttp.ClientError):
+        async with asyncio.timeout(BODY_SECONDS):
+            await response.content.read(MAX_ANSWER_BYTES)
 
 
 def _told(error: Exception) -> str:
