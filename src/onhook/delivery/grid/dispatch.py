@@ -128,21 +128,20 @@ class Dispatch:
 
     async def _handle(self, name: str, delivery: GridDelivery) -> None:
         lane = self._lanes[name]
-        following: GridDelivery | None = delivery
         try:
-            following = await self._advance(delivery)
+            delivery = await self._advance(delivery)
         except Exception:
             log.exception("event %s for subscription %s is stuck; it is tried again", delivery.event_id, name)
             due = self._sources.now() + PAUSE_AFTER_FAULT_SECONDS
-            following = msgspec.structs.replace(delivery, due=due)
+            delivery = msgspec.structs.replace(delivery, due=due)
         finally:
             lane.running -= 1
-        if following is not None:
-            heapq.heappush(lane.heap, (following.due, next(self._numbers), following))
+        if delivery.open:
+            heapq.heappush(lane.heap, (delivery.due, next(self._numbers), delivery))
         self._pump(name)
 
-    async def _advance(self, delivery: GridDelivery) -> GridDelivery | None:
-        """Do what is due; the delivery as it then stands, or None if nothing is left to do."""
+    async def _advance(self, delivery: GridDelivery) -> GridDelivery:
+        """Do what is due; the delivery as it then stands."""
         record = self._subscription(delivery.subscription)
         if record is None:
             return self._settle(delivery, "dropped", "the subscription was deleted")
@@ -155,7 +154,7 @@ class Dispatch:
             return msgspec.structs.replace(delivery, due=now + HELD_SECONDS)
         return await self._attempt(delivery, record)
 
-    async def _attempt(self, delivery: GridDelivery, record: SubscriptionRecord) -> GridDelivery | None:
+    async def _attempt(self, delivery: GridDelivery, record: SubscriptionRecord) -> GridDelivery:
         began = self._sources.now()
         request = notification(record.settings, delivery)
         answer = await self._post.send(request, self._patience.answer_seconds)
@@ -200,7 +199,7 @@ class Dispatch:
 
     def _give_up(
         self, delivery: GridDelivery, record: SubscriptionRecord, reason: str, now: float
-    ) -> GridDelivery | None:
+    ) -> GridDelivery:
         last = delivery.tries[-1].told if delivery.tries else "no attempt was made"
         log.warning(
             "event %s (%s) for subscription %s is given up: %s; %s",
@@ -216,7 +215,7 @@ class Dispatch:
         due = max(now, last_at + self._patience.dead_letter_delay_seconds)
         return self._keep(msgspec.structs.replace(delivery, fate="dead-lettering", reason=reason, due=due))
 
-    def _bury(self, delivery: GridDelivery, record: SubscriptionRecord, now: float) -> GridDelivery | None:
+    def _bury(self, delivery: GridDelivery, record: SubscriptionRecord, now: float) -> GridDelivery:
         """Write the dead letter; while that fails, try again for some hours, as documented."""
         settings = record.settings
         if not settings.dead_letter_file:
@@ -236,5 +235,5 @@ class Dispatch:
         self._journal.add_grid_delivery(delivery)
         return delivery
 
-    def _settle(self, delivery: GridDelivery, fate: DeliveryFate, reason: str) -> None:
-        self._keep(msgspec.structs.replace(delivery, fate=fate, reason=reason))
+    def _settle(self, delivery: GridDelivery, fate: DeliveryFate, reason: str) -> GridDelivery:
+        return self._keep(msgspec.structs.replace(delivery, fate=fate, reason=reason))

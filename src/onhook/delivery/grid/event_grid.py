@@ -151,6 +151,10 @@ class EventGrid:
     def _changed(self, name: str) -> None:
         self._dispatch.look_again(name)
 
+    async def written(self) -> None:
+        """Return once every change so far is on disk; raises what the journal raises."""
+        await self._journal.written()
+
     # Events
 
     def publish(self, resource: str, event: GridEvent, call_id: str = "") -> str:
@@ -229,12 +233,8 @@ class EventGrid:
         """The newest request to the endpoint: of a delivery, else of the handshake."""
         made = self._dispatch.last_tries.get(record.name)
         if made is None:
-            before = self._archive.grid_deliveries(subscription=record.name, limit=1)
-            made = before[0].tries[-1] if before and before[0].tries else None
-        shaken = record.tries[-1] if record.tries else None
-        if made is None or (shaken is not None and shaken.at > made.at):
-            return shaken
-        return made
+            return newest_try(self._archive.grid_deliveries(subscription=record.name, limit=1), record)
+        return max((made, *record.tries), key=_tried_at)
 
     def _why_not(self, record: SubscriptionRecord, event: GridEvent) -> str:
         if why := passed_over(record.settings, event.type, event.subject):
@@ -282,6 +282,16 @@ class EventGrid:
         delivery = self._unsaved.pop(delivery_id, None)
         if delivery is not None and self._started:
             self._dispatch.add([delivery])
+
+
+def newest_try(deliveries: Iterable[GridDelivery], record: SubscriptionRecord) -> GridTry | None:
+    """The newest request among these deliveries and the handshake."""
+    made = [*record.tries, *(each for delivery in deliveries for each in delivery.tries)]
+    return max(made, key=_tried_at, default=None)
+
+
+def _tried_at(made: GridTry) -> float:
+    return made.at
 
 
 def _unknown(name: str) -> ApiError:

@@ -21,6 +21,10 @@ class Journal(Protocol):
 
     def then(self, action: Callable[[], None]) -> None: ...
 
+    async def written(self) -> None:
+        """Return once everything added so far is saved; raises if it could not be."""
+        ...
+
 
 class Archive(Protocol):
     def subscriptions(self) -> list[SubscriptionRecord]:

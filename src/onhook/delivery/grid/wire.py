@@ -73,7 +73,7 @@ def _repaired(value: Any) -> Any:
         fields = cast("dict[str, Any]", value)
         return {printable(name): _repaired(item) for name, item in fields.items()}
     if isinstance(value, list):
-        return [_repaired(item) for item in cast("list[Any]", value)]
+        return [_repaired(item) for item in value]  # pyright: ignore[reportUnknownVariableType]  # JSON of any kind
     return value
 
 
