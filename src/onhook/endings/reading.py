@@ -196,6 +196,8 @@ def _invite(reading: Reading, fact: SipSeen, number: int, message: bytes) -> Non
     if reading.ended and (inbound or reading.ended_by not in RETRIED):
         reading.late.append(number)
         return
+    if attempt is not None and attempt.invite and attempt.inbound is not inbound:
+        return  # our own INVITE came back (a loop), or one with its Call-ID: it begins nothing
     if attempt is not None and attempt.invite and attempt.cseq == cseq and attempt.final is None:
         attempt.invites += 1
         _reopen(reading, attempt)
