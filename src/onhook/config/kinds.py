@@ -6,6 +6,7 @@ where a value came from; that is drafts.py's part of the message.
 
 import base64
 import binascii
+import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -162,6 +163,15 @@ def _read_number(value: object) -> str:
     return value
 
 
+def _read_network(value: object) -> str:
+    if not isinstance(value, str) or len(value) > MAX_TEXT:
+        raise Unfit
+    try:
+        return str(ipaddress.ip_network(value))
+    except ValueError as error:
+        raise Unfit(str(error)) from None
+
+
 def _read_transport(value: object) -> str:
     if value == "tls":
         raise Unfit("tls comes later; until then reach the SBC over tcp or udp inside a network you trust")
@@ -186,6 +196,13 @@ ENDPOINT = text(
     "host:port", "calls.example.com:443", lambda value: is_host(value.rpartition(":")[0] or value)
 )
 ENDPOINTS = many(ENDPOINT, "a list of host:port", '["calls.example.com:443"]', at_most=100)
+MAYBE_URL = text(
+    "an https or http address, or nothing",
+    "https://calls.example.com",
+    lambda value: not value or bool(re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", value)),
+)
+NETWORK = Kind("a network of addresses", '"10.0.0.0/8"', _read_network, textual=True)
+NETWORKS = many(NETWORK, "a list of networks", '["10.0.0.0/8", "fd00::/8"]', at_most=1_000)
 PATH = text("a path", ".onhook", bool)
 USERNAME = text("a text on one line", "onhook", lambda _value: True)
 PASSWORD = text("a text on one line", "change me", lambda _value: True)

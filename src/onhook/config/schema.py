@@ -16,9 +16,11 @@ from onhook.calls import grid
 from onhook.calls.directory import Directory, Trunk, VoiceRoute
 from onhook.config import kinds
 from onhook.config.kinds import Kind
+from onhook.delivery.refused_networks import METADATA_NETWORKS
 from onhook.delivery.schedule import Schedule
 from onhook.media.settings import MediaSettings as MediaPart
 from onhook.net.settings import NetworkSettings
+from onhook.server.identity_api import IdentityLimits
 from onhook.server.settings import ServerSettings as ServerPart
 
 T = TypeVar("T")
@@ -85,6 +87,7 @@ _SERVER = _defaults(ServerPart)
 _NETWORK = _defaults(NetworkSettings)
 _MEDIA = _defaults(MediaPart)
 _SCHEDULE = _defaults(Schedule)
+_IDENTITY = _defaults(IdentityLimits)
 _TRUNK = _defaults(Trunk)
 _ROUTE = _defaults(VoiceRoute)
 _SUBSCRIPTION = {each.name: each.default for each in msgspec.structs.fields(grid.Subscription)}
@@ -145,6 +148,21 @@ class ServerSettings:
         _SERVER["max_calls_listed"],
         "Calls in one answer of GET /onhook/calls.",
     )
+    token_issuer: str = setting(
+        kinds.MAYBE_URL,
+        _SERVER["token_issuer"],
+        "Issuer named in tokens; nothing: this server's own address. Applications may compare it.",
+    )
+    token_key_days: int = setting(
+        kinds.whole(1, 3_650, 30),
+        _SERVER["token_key_days"],
+        "How long a key signs tokens; old keys verify until their last token is dead.",
+    )
+    sip_routing: str = setting(
+        kinds.one_of("api", "file"),
+        _SERVER["sip_routing"],
+        "Trunks and routes as the SIP routing API changed them, or as this file has them.",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,6 +208,9 @@ class SipSettings:
     )
     max_connections_per_peer: int = setting(
         kinds.whole(1, 65_535, 64), _NETWORK["max_connections_per_peer"], "TCP connections with one address."
+    )
+    api_trunk_transport: str = setting(
+        kinds.TRANSPORT, "udp", "Transport of trunks that the SIP routing API makes. ACS itself uses tls."
     )
 
 
@@ -250,6 +271,36 @@ class DeliverySettings:
         200,
         "Tries under way at a time; events of one call always go one by one.",
     )
+    token_reuse_seconds: float = setting(
+        kinds.seconds(0, 150, 0),
+        0.0,
+        "How long one token goes with all events of a resource; 0 makes one for each, as ACS does.",
+    )
+    refused_networks: tuple[str, ...] = setting(
+        kinds.NETWORKS,
+        METADATA_NETWORKS,
+        "Networks where events never go, whatever address is given: at first those with a cloud's secrets.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LimitsSettings:
+    """Requests of a resource within 30 s; one more is answered 429 with Retry-After. 0 is without limit."""
+
+    SECTION: ClassVar = "limits"
+    create_user: int = setting(
+        kinds.whole(0, 1_000_000, 1_000), _IDENTITY["create_user"], "Users created without a token."
+    )
+    create_user_and_token: int = setting(
+        kinds.whole(0, 1_000_000, 1_000), _IDENTITY["create_user_and_token"], "Users created with a token."
+    )
+    issue_token: int = setting(
+        kinds.whole(0, 1_000_000, 1_000), _IDENTITY["issue_token"], "Access tokens issued to users."
+    )
+    revoke_tokens: int = setting(
+        kinds.whole(0, 1_000_000, 500), _IDENTITY["revoke_tokens"], "Revocations of a user's tokens."
+    )
+    delete_user: int = setting(kinds.whole(0, 1_000_000, 500), _IDENTITY["delete_user"], "Users deleted.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -376,6 +427,7 @@ class Config:
     media: MediaSettings = MediaSettings()
     store: StoreSettings = StoreSettings()
     delivery: DeliverySettings = DeliverySettings()
+    limits: LimitsSettings = LimitsSettings()
     carrier: CarrierSettings = CarrierSettings()
     directory: Directory = dataclasses.field(default_factory=Directory)
     subscriptions: tuple[grid.Subscription, ...] = ()
@@ -383,7 +435,15 @@ class Config:
     """What is allowed but should be known, one sentence each."""
 
 
-SINGLE = (ServerSettings, SipSettings, MediaSettings, StoreSettings, DeliverySettings, CarrierSettings)
+SINGLE = (
+    ServerSettings,
+    SipSettings,
+    MediaSettings,
+    StoreSettings,
+    DeliverySettings,
+    LimitsSettings,
+    CarrierSettings,
+)
 """Sections that exist once: [server]."""
 NAMED = (ResourceSection, TrunkSection, SubscriptionSection)
 """Sections with a name of your choice: [trunk.NAME]."""

@@ -1,7 +1,7 @@
 """The HTTP application: ACS operations under /calling/, Onhook's own pages under /onhook/."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Match
@@ -11,6 +11,7 @@ from onhook.calls.directory import Directory
 from onhook.server.calling import CallingApi
 from onhook.server.own_api import OwnApi
 from onhook.server.settings import ServerSettings
+from onhook.server.surface import Surface
 from onhook.server.switchboard import Archive, Switchboard
 
 
@@ -39,14 +40,18 @@ def make_app(
     *,
     now: Callable[[], float] = time.time,
     ready: Callable[[], bool] = lambda: True,
+    surfaces: Sequence[Surface] = (),
+    public: Sequence[BaseRoute] = (),
 ) -> Starlette:
-    """`now` gives Unix seconds; `ready` is what /onhook/health reports.
+    """`now` gives Unix seconds; `ready` is what /onhook/health reports; `surfaces` are the APIs beside Call
+    Automation; `public` goes without signature, such as the keys of tokens.
 
     Raises ValueError if an access key of the directory is not base64.
     """
     settings = settings or ServerSettings()
-    calling = CallingApi(directory, switchboard, settings, now)
+    calling = CallingApi(directory, switchboard, settings, now, surfaces)
     own = OwnApi(archive, settings, ready)
     # First what is asked most. Whatever is nobody's is answered by the calling API's own 404, in the
     # form that SDKs can read.
-    return Starlette(routes=[Everything("/calling/", calling), *own.routes(), Everything("/", calling)])
+    acs = Everything("/calling/", calling)
+    return Starlette(routes=[*public, acs, *own.routes(), Everything("/", calling)])

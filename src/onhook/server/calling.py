@@ -28,6 +28,7 @@ from onhook.server.repeats import RESULT, check_same, fingerprint, repeatability
 from onhook.server.settings import ServerSettings
 from onhook.server.surface import BoundHandler, Surface, bind
 from onhook.server.switchboard import Switchboard
+from onhook.store.batch import StoreFailed
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +79,9 @@ class CallingApi:
             answer = await self._answer(head, receive, request_id)
         except ApiError as refusal:
             answer = _refusal(refusal)
+        except StoreFailed as fault:
+            why = f"Nothing was done: {fault}."
+            answer = _refusal(ApiError(503, "StoreFailed", why, retry_after_seconds=RETRY_AFTER_SECONDS))
         except ClientGone:
             return
         except Exception:

@@ -207,6 +207,10 @@ VALUES = {
     "schema": "cloudevents",
     "event_types": "CallEnded,IncomingCall",
     "subject_case_sensitive": "true",
+    "token_issuer": "https://calls.example",
+    "sip_routing": "file",
+    "api_trunk_transport": "tcp",
+    "refused_networks": "10.0.0.0/8,fd00::/8",
 }
 
 
