@@ -6,7 +6,7 @@ import json
 import secrets
 import time
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -106,7 +106,7 @@ class Told:
     @property
     def evidence(self) -> list[str]:
         """The facts that the evidence names by number, each in a word or two: "→ INVITE", "← 486"."""
-        numbers = [proof["fact"] for proof in self.why["evidence"]]
+        numbers: list[int] = [proof["fact"] for proof in self.why["evidence"]]
         assert numbers == sorted(set(numbers))
         return [in_short(self.facts[number - 1]) for number in numbers]
 
@@ -118,6 +118,7 @@ class Told:
     def timeline(self) -> list[str]:
         return [in_short(fact) for fact in self.facts]
 
+    @property
     def media(self) -> dict[str, Any]:
         """The last count of RTP."""
         return next(fact for fact in reversed(self.facts) if fact["kind"] == "media")
@@ -205,9 +206,9 @@ class Rig:
 
 @contextlib.asynccontextmanager
 async def rig(
-    folder: Path, trunk_port: int, transport: str = "udp", **settings: object
+    folder: Path, trunk_port: int, transport: str = "udp", settings: Mapping[str, object] | None = None
 ) -> AsyncGenerator[Rig]:
-    """A server whose only trunk is 127.0.0.1:`trunk_port`; `settings` as section__name=value."""
+    """A server whose only trunk is 127.0.0.1:`trunk_port`; `settings` by section__name."""
     first_rtp_port = FIRST_RTP_PORT + 2 * secrets.randbelow(500)
     given: dict[str, object] = {
         "server__port": 0,
@@ -220,7 +221,7 @@ async def rig(
         "trunk__sipp__host": "127.0.0.1",
         "trunk__sipp__port": trunk_port,
         "trunk__sipp__transport": transport,
-        **settings,
+        **(settings or {}),
     }
     config = load(None, {f"ONHOOK_{name.upper()}": str(value) for name, value in given.items()})
     listener = Listener()
@@ -253,12 +254,12 @@ async def play(
     *,
     keys: dict[str, str] | None = None,
     options: tuple[str, ...] = (),
-    **settings: object,
+    settings: Mapping[str, object] | None = None,
 ) -> Played:
     """One call to SIPp playing `scenario`; SIPp must be content, and the call over, at the end."""
     port = free_port()
     async with (
-        rig(folder, port, transport, **settings) as made,
+        rig(folder, port, transport, settings) as made,
         sipp(
             scenario, folder / "sipp", port=port, transport=transport, keys=keys, options=options
         ) as far_end,
