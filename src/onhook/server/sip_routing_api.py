@@ -15,6 +15,7 @@ from onhook.calls.live_routing import RoutingChanges, changed, forgotten, patche
 from onhook.server.handlers import Built, Request
 from onhook.server.phone_api import BAD_REQUEST
 from onhook.server.surface import Surface, bind
+from onhook.store.batch import StoreFailed
 
 DOCUMENT = "routing"
 """Name in the store of what the API changed."""
@@ -43,7 +44,7 @@ class LiveRouting:
         source: Literal["api", "file"] = "api",
         transport: str = "udp",
     ) -> None:
-        """Raises StoreFailed, ValueError if what is kept cannot be read."""
+        """Raises StoreFailed if what is kept cannot be read."""
         self._configured, self._documents = configured, documents
         self._source, self._transport = source, transport
         self._changes = self._read() if source == "api" else RoutingChanges()
@@ -57,7 +58,7 @@ class LiveRouting:
         try:
             return msgspec.json.decode(kept, type=RoutingChanges) if kept else RoutingChanges()
         except msgspec.MsgspecError as fault:
-            raise ValueError(
+            raise StoreFailed(
                 f"the routing table in the store cannot be read: {fault}. Set server.sip_routing = file to go"
                 " by onhook.toml alone."
             ) from None
