@@ -9,7 +9,6 @@ import resource
 import secrets
 import sys
 import time
-import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -89,12 +88,23 @@ def clock() -> Callable[[], float]:
     return lambda: origin + time.monotonic()
 
 
+def time_ordered_guid(now: float) -> str:
+    """A GUID that begins with the time, Unix seconds (RFC 9562 section 5.7): 48 bits of ms, 74 random ones.
+
+    Rows that are written together then lie on the same few pages of the store. With wholly random ids each
+    row dirties a page of its own in every index, the more the larger the store is.
+    """
+    when, drawn = f"{int(now * 1000):012x}", secrets.token_hex(10)
+    variant = "89ab"[int(drawn[3], 16) & 3]
+    return f"{when[:8]}-{when[8:]}-7{drawn[:3]}-{variant}{drawn[4:7]}-{drawn[7:19]}"
+
+
 @contextlib.asynccontextmanager
 async def running(config: Config) -> AsyncGenerator[Running, None]:
     """Start everything in order, and stop it in the opposite one. Raises OSError for a port that is taken."""
     _allow_many_files()
     now = clock()
-    sources = Sources(now=now, guid=lambda: str(uuid.uuid4()), seed=lambda: secrets.token_hex(16))
+    sources = Sources(now=now, guid=lambda: time_ordered_guid(now()), seed=lambda: secrets.token_hex(16))
     async with contextlib.AsyncExitStack() as stack:
         certificates = None
         if config.server.https:
