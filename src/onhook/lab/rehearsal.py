@@ -116,6 +116,7 @@ class World:
     def crash(self) -> None:
         """What was not saved is lost, and nothing is said to anybody."""
         self.switch.close()
+        self.journal.lose()
         self.network.on_receive(_hear_nothing)
         self.network.on_failure(_hear_nothing)
 

@@ -135,6 +135,15 @@ class Journal:
         for action in after:
             _run(action)
 
+    def lose(self) -> None:
+        """Forget what is not saved, as a crash does: nothing of it happens any more."""
+        if self._scheduled is not None:
+            self._scheduled.cancel()
+        self._scheduled, self._batch, self._after = None, Batch(), []
+        for future in self._waiting:
+            future.cancel()
+        self._waiting = []
+
     def _schedule(self) -> None:
         if self._scheduled is None:
             self._scheduled = asyncio.get_running_loop().call_soon(self.flush)

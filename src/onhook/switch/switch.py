@@ -386,9 +386,10 @@ class Switch:
             self._by_leg.pop(leg_id(record), None)
             if leg is not None:
                 self._on_trunk[record.trunk] -= 1
-        if call.done and leg is not None:
+        done = call.done
+        if done and leg is not None:
             self._by_sip_id.pop(leg.sip_call_id, None)
-        self._deadlines.set(call, call.deadline)
+        self._deadlines.set(call, None if done else call.deadline)
 
     def _wake(self, call: Call) -> None:
         self._guard(call, partial(call.handle_timeout, self._sources.now()))
