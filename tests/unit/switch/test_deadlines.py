@@ -213,7 +213,8 @@ def test_any_sequence_wakes_each_at_the_time_set_last(orders: list[tuple[int, in
             end = loop.time() + pause
             expected += [(when, name) for name, when in due.items() if when <= end and pause]
             due = {name: when for name, when in due.items() if when > end or not pause}
-            await asyncio.sleep(pause)
+            if pause:
+                await asyncio.sleep(pause)
         await asyncio.sleep(50)
         expected += [(when, name) for name, when in due.items()]
         assert sorted(name for _, name in scene.woken) == sorted(name for _, name in expected)
