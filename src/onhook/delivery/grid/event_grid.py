@@ -234,7 +234,7 @@ class EventGrid:
         made = self._dispatch.last_tries.get(record.name)
         if made is None:
             return newest_try(self._archive.grid_deliveries(subscription=record.name, limit=1), record)
-        return max((made, *record.tries), key=_tried_at)
+        return max((made, *record.tries[-1:]), key=_tried_at)
 
     def _why_not(self, record: SubscriptionRecord, event: GridEvent) -> str:
         if why := passed_over(record.settings, event.type, event.subject):
@@ -286,8 +286,8 @@ class EventGrid:
 
 def newest_try(deliveries: Iterable[GridDelivery], record: SubscriptionRecord) -> GridTry | None:
     """The newest request among these deliveries and the handshake."""
-    made = [*record.tries, *(each for delivery in deliveries for each in delivery.tries)]
-    return max(made, key=_tried_at, default=None)
+    made = [*(each for delivery in deliveries for each in delivery.tries[-1:]), *record.tries[-1:]]
+    return max(made, key=_tried_at, default=None)  # of two at one time the delivery
 
 
 def _tried_at(made: GridTry) -> float:
