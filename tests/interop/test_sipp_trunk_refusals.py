@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from interop.sipp_trunk.rig import FAILED, TALKED, hang_up_when_connected, play
+from interop.sipp_trunk.rig import FAILED, TALKED, hang_up_when_connected, play, rig
+from interop.sipp_trunk.sipp import free_port, sipp
 from onhook.endings.codes import sip_phrase, sip_statuses
 
 pytestmark = pytest.mark.interop
@@ -44,15 +45,28 @@ def ending_of(status: int) -> str:
     return OWN_ENDINGS.get(status) or BY_CLASS[status // 100]
 
 
-@pytest.mark.parametrize("status", FINAL)
-async def test_every_final_status(tmp_path: Path, status: int) -> None:
-    phrase = sip_phrase(status)
-    played = await play(tmp_path, "refuse_bare.xml", keys={"status": f"{status} {phrase}"})
-    assert played.told.codes == (status, 560_000 + status, ending_of(status))
-    assert played.told.evidence == ["→ INVITE", f"← {status}"]
-    assert played.told.events == FAILED
-    assert played.told.result["sipDetails"] == {"code": status, "message": phrase}
-    assert "q850Details" not in played.told.result
+async def test_every_final_status(tmp_path: Path) -> None:
+    """One server, one SIPp after the other: what each status became."""
+    port = free_port()
+    became: dict[int, object] = {}
+    async with rig(tmp_path, port) as made:
+        for status in FINAL:
+            keys = {"status": f"{status} {sip_phrase(status)}"}
+            async with sipp("refuse_bare.xml", tmp_path / str(status), port=port, keys=keys) as far_end:
+                told = await made.told(await made.call())
+                (await far_end.ended()).check()
+            assert told.events == FAILED
+            assert "q850Details" not in told.result
+            became[status] = told.codes, told.evidence, told.result["sipDetails"]
+    assert became == {
+        status: (
+            (status, 560_000 + status, ending_of(status)),
+            ["→ INVITE", f"← {status}"],
+            {"code": status, "message": sip_phrase(status)},
+        )
+        for status in FINAL
+    }
+    assert len(became) > 50
 
 
 @BOTH

@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 import json
 import secrets
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import aiohttp
 from aiohttp import web
@@ -27,6 +28,8 @@ CALLEE = "+14255550199"
 FIRST_RTP_PORT, RTP_PORTS = 30_000, 1_598
 """Not the usual range, which other servers of this machine have, and drawn anew each time."""
 WAIT_SECONDS = 20.0
+AUTHORITY: Final = tempfile.TemporaryDirectory(prefix="onhook-authority-")
+"""One certificate authority for all servers of a test run, made by the first."""
 OVER = frozenset({"CreateCallFailed", "CallDisconnected"})
 TALKED = ["CallConnected", "ParticipantsUpdated", "CallDisconnected"]
 """The events of a call that was answered."""
@@ -212,7 +215,7 @@ async def rig(
     first_rtp_port = FIRST_RTP_PORT + 2 * secrets.randbelow(500)
     given: dict[str, object] = {
         "server__port": 0,
-        "server__data_directory": folder / "authority",
+        "server__data_directory": AUTHORITY.name,
         "sip__port": 0,
         "media__first_port": first_rtp_port,
         "media__last_port": first_rtp_port + RTP_PORTS,
