@@ -36,11 +36,24 @@ def directory(running: ServerThread) -> Directory:
 
 
 def ports(routing: SipRoutingClient) -> dict[str, int]:
-    return {trunk.fqdn: trunk.sip_signaling_port for trunk in routing.list_trunks()}
+    return {str(each.fqdn): int(each.sip_signaling_port or 0) for each in routing.list_trunks()}
+
+
+MADE: Any = SipTrunk
+MADE_ROUTE: Any = SipTrunkRoute
+"""Their constructors are not typed."""
+
+
+def trunk(fqdn: str, port: int) -> SipTrunk:
+    made: SipTrunk = MADE(fqdn=fqdn, sip_signaling_port=port)
+    return made
 
 
 def route(name: str, pattern: str, *trunks: str) -> SipTrunkRoute:
-    return SipTrunkRoute(name=name, number_pattern=pattern, description=f"about {name}", trunks=list(trunks))
+    made: SipTrunkRoute = MADE_ROUTE(
+        name=name, number_pattern=pattern, description=f"about {name}", trunks=list(trunks)
+    )
+    return made
 
 
 def refusal(raised: "pytest.ExceptionInfo[HttpResponseError]") -> tuple[int | None, str, str]:
@@ -57,8 +70,8 @@ def test_what_the_file_configures_can_be_read(running: ServerThread) -> None:
 
 def test_trunks_are_set_one_by_one_and_deleted(running: ServerThread) -> None:
     routing = client(running)
-    routing.set_trunk(SipTrunk(fqdn="a.example.com", sip_signaling_port=5061))
-    routing.set_trunk(SipTrunk(fqdn="a.example.com", sip_signaling_port=5071))
+    routing.set_trunk(trunk("a.example.com", 5061))
+    routing.set_trunk(trunk("a.example.com", 5071))
     assert routing.get_trunk("a.example.com").sip_signaling_port == 5071
     made = directory(running).trunks["a.example.com"]
     assert (made.host, made.port, made.transport) == ("a.example.com", 5071, "udp")
@@ -70,14 +83,14 @@ def test_trunks_are_set_one_by_one_and_deleted(running: ServerThread) -> None:
 
 
 def test_a_configured_trunk_is_moved_and_keeps_the_rest(running: ServerThread) -> None:
-    client(running).set_trunk(SipTrunk(fqdn="sbc", sip_signaling_port=5060))
-    trunk = directory(running).trunks["sbc"]
-    assert (trunk.host, trunk.port, trunk.password) == ("127.0.0.1", 5060, "secret")
+    client(running).set_trunk(trunk("sbc", 5060))
+    sbc = directory(running).trunks["sbc"]
+    assert (sbc.host, sbc.port, sbc.password) == ("127.0.0.1", 5060, "secret")
 
 
 def test_calls_are_placed_by_the_routes_just_set(running: ServerThread) -> None:
     routing = client(running)
-    routing.set_trunk(SipTrunk(fqdn="a.example.com", sip_signaling_port=5061))
+    routing.set_trunk(trunk("a.example.com", 5061))
     routing.set_routes([route("germany", r"^\+49", "a.example.com"), route("rest", r"\+", "sbc")])
     live = directory(running)
     resource = live.resources[0]
@@ -100,11 +113,11 @@ def test_what_is_read_can_be_sent_back(running: ServerThread) -> None:
 def test_the_whole_list_of_trunks_is_set_after_its_routes(running: ServerThread) -> None:
     routing = client(running)
     with pytest.raises(HttpResponseError) as raised:
-        routing.set_trunks([SipTrunk(fqdn="b.example.com", sip_signaling_port=1)])
+        routing.set_trunks([trunk("b.example.com", 1)])
     assert refusal(raised) == (422, "UnprocessableConfiguration", "MissingTrunk")
     assert ports(routing) == {"sbc": 5999}
     routing.set_routes([])
-    routing.set_trunks([SipTrunk(fqdn="b.example.com", sip_signaling_port=1)])
+    routing.set_trunks([trunk("b.example.com", 1)])
     assert ports(routing) == {"b.example.com": 1}
     routing.set_trunks([])
     assert ports(routing) == {}
@@ -113,7 +126,7 @@ def test_the_whole_list_of_trunks_is_set_after_its_routes(running: ServerThread)
 
 def test_the_table_survives_a_restart(running: ServerThread) -> None:
     routing = client(running)
-    routing.set_trunk(SipTrunk(fqdn="a.example.com", sip_signaling_port=5061))
+    routing.set_trunk(trunk("a.example.com", 5061))
     routing.set_routes([route("all", EXAMPLE, "a.example.com")])
     routing.delete_trunk("sbc")
     before = directory(running)
@@ -157,7 +170,7 @@ def test_refused_routes(running: ServerThread, routes: list[SipTrunkRoute], stat
 )
 def test_refused_trunks(running: ServerThread, fqdn: str, port: int, code: str) -> None:
     with pytest.raises(HttpResponseError) as raised:
-        client(running).set_trunk(SipTrunk(fqdn=fqdn, sip_signaling_port=port))
+        client(running).set_trunk(trunk(fqdn, port))
     assert refusal(raised) == (422, "UnprocessableConfiguration", code)
 
 
@@ -182,10 +195,12 @@ def test_the_asynchronous_client(running: ServerThread) -> None:
     async def everything() -> tuple[dict[str, int], list[str]]:
         connection = running.connection_string()
         async with AsyncClient.from_connection_string(connection, **running.trust) as routing:
-            await routing.set_trunk(SipTrunk(fqdn="a.example.com", sip_signaling_port=5061))
+            await routing.set_trunk(trunk("a.example.com", 5061))
             await routing.set_routes([route("all", EXAMPLE, "a.example.com")])
             await routing.delete_trunk("sbc")
-            trunks = {trunk.fqdn: trunk.sip_signaling_port async for trunk in routing.list_trunks()}
-            return trunks, [each.name async for each in routing.list_routes()]
+            trunks = {
+                str(each.fqdn): int(each.sip_signaling_port or 0) async for each in routing.list_trunks()
+            }
+            return trunks, [str(each.name) async for each in routing.list_routes()]
 
     assert asyncio.run(everything()) == ({"a.example.com": 5061}, ["all"])
