@@ -46,7 +46,7 @@ def rebuild(
                 setup_seconds=limits.setup_seconds,
                 max_seconds=limits.max_call_seconds,
             )
-            if call.state not in {State.NEW, State.ENDED}:
+            if call.state in {State.CONNECTING, State.CONNECTED, State.DISCONNECTING}:
                 call.timeline = timeline  # numbered as it is kept
                 return call
     except Exception:

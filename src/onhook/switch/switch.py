@@ -332,7 +332,12 @@ class Switch:
             self._media.start(effect)
 
     def _close_media(self, call: Call, leg: str) -> list[Effect]:
-        return call.media_closed(self._media.close(leg))
+        try:
+            counted = self._media.close(leg)
+        except Exception as error:  # noqa: BLE001  # as in _guard; without a count the call would never end
+            counted = MediaMeasured(at=self._sources.now(), leg=leg, sent=0, received=0)
+            return [*self._fault(call, error), *call.media_closed(counted)]
+        return call.media_closed(counted)
 
     def _send_all(self) -> None:
         transmits, self._transmits = self._transmits, []
