@@ -13,6 +13,7 @@ from onhook.calls.grid import GridDelivery
 from onhook.delivery.grid import dispatch
 from onhook.delivery.grid.answer import Answer
 from onhook.delivery.grid.dead_letters import DeadLetters
+from onhook.delivery.grid.retries import Patience
 from onhook.delivery.grid.wire import Outgoing
 from onhook.facts import GridAttempted
 from onhook.store.memory import MemoryStore
@@ -105,7 +106,7 @@ class TestSchedule:
     def test_jitter_only_ever_delays(self, jitter: float) -> None:
         async def main() -> None:
             rig = await Rig(FakePost(otherwise=BROKEN), jitter=jitter).subscribed()
-            rig.grid._dispatch._patience = dispatch.Patience()
+            rig.grid._dispatch._patience = Patience()
             rig.publish()
             await asyncio.sleep(WEEK)
             pairs = list(zip(SCHEDULE, rig.post.times, strict=False))

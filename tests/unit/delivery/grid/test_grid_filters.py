@@ -1,5 +1,7 @@
 """Which events a subscription wants."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -79,5 +81,5 @@ def test_a_subscription_that_wants_more_passes_no_more_over(
         ({"subject_begins_with": "/CALLER/4:", "subject_ends_with": "A_B", "event_types": (INCOMING,)}, ""),
     ],
 )
-def test_the_filter_that_says_no_is_named(changes: dict[str, object], why: str) -> None:
+def test_the_filter_that_says_no_is_named(changes: dict[str, Any], why: str) -> None:
     assert passed_over(subscription(**changes), INCOMING, SUBJECT) == why

@@ -1,6 +1,7 @@
 """Validation of endpoints on virtual time: attempts, pauses, states, the validation URL."""
 
 import asyncio
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -26,7 +27,7 @@ def always(answer: Answer) -> FakePost:
     return FakePost(handshake=lambda _request: answer)
 
 
-async def asked(post: FakePost, **changes: object) -> tuple[Rig, SubscriptionRecord]:
+async def asked(post: FakePost, **changes: Any) -> tuple[Rig, SubscriptionRecord]:
     """Subscribe one, and wait until it is settled."""
     rig = await Rig(post).subscribed(subscription(**changes))
     return rig, rig.grid.subscription("calls")
