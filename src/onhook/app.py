@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 from onhook import __version__
@@ -42,6 +43,8 @@ from onhook.store.journal import Journal
 from onhook.store.sqlite import SqliteStore
 from onhook.switch import Sources, Switch
 
+MAX_CALLS_REMEMBERED = 10_000
+"""Calls whose resource is known without asking the store: each has several events."""
 CLEANING_SECONDS = 3600.0
 """How often calls past their retention are removed."""
 REPLIES_KEPT_SECONDS = 24 * 3600.0
@@ -253,6 +256,7 @@ def _authorization(
     """Tokens for the resource whose call an event tells of."""
     ids = {each.name: each.id for each in config.directory.resources}
 
+    @lru_cache(maxsize=MAX_CALLS_REMEMBERED)  # a call never changes hands
     def resource_id_of(call_id: str) -> str | None:
         record = store.call(call_id)
         return ids.get(record.resource) if record else None

@@ -16,20 +16,35 @@ from onhook.server.switchboard import Archive, Switchboard
 
 
 class Everything(BaseRoute):
-    """Hands every request whose path begins with `prefix` to one ASGI application, path untouched.
+    """Hands every request that comes so far to one ASGI application, path untouched.
 
     Starlette's own routes work on the decoded path, in which `%3A` and `:` are one.
     """
 
-    def __init__(self, prefix: str, app: ASGIApp) -> None:
-        self.prefix, self.app = prefix, app
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        mine = scope["type"] == "http" and scope["path"].startswith(self.prefix)
-        return (Match.FULL if mine else Match.NONE), {}
+        return (Match.FULL if scope["type"] == "http" else Match.NONE), {}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.app(scope, receive, send)
+
+
+class HttpApplication(Starlette):
+    """Starlette, but for the operations of Call Automation: they are asked most, answer every fault
+    themselves, and go past its layers.
+    """
+
+    def __init__(self, calling: ASGIApp, routes: Sequence[BaseRoute]) -> None:
+        super().__init__(routes=routes)
+        self._calling = calling
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith("/calling/"):
+            await self._calling(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def make_app(
@@ -51,7 +66,5 @@ def make_app(
     settings = settings or ServerSettings()
     calling = CallingApi(directory, switchboard, settings, now, surfaces)
     own = OwnApi(archive, settings, ready)
-    # First what is asked most. Whatever is nobody's is answered by the calling API's own 404, in the
-    # form that SDKs can read.
-    acs = Everything("/calling/", calling)
-    return Starlette(routes=[*public, acs, *own.routes(), Everything("/", calling)])
+    # Whatever is nobody's is answered by the calling API's own 404, in the form that SDKs can read.
+    return HttpApplication(calling, [*public, *own.routes(), Everything(calling)])
