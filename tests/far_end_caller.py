@@ -20,7 +20,7 @@ class Caller:
         self, scenario: str | Scenario = "", *, source: Destination = UDP, **settings: object
     ) -> None:
         self.scenario = parse_scenario(scenario) if isinstance(scenario, str) else scenario
-        self.far_end = FarEnd(lambda _: self.scenario, **settings)  # type: ignore[arg-type]
+        self.far_end = FarEnd(lambda _: self.scenario, **settings)  # type: ignore[arg-type]  # the settings of FarEnd, by name
         self.source = source
         self.now = 0.0
         self.acknowledging = True

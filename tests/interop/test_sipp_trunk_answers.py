@@ -135,7 +135,7 @@ async def test_sdp_in_a_183_and_a_bare_200(tmp_path: Path, transport: str) -> No
     assert played.told.codes == BY_US
     assert played.told.evidence == ["→ INVITE", "← 180", "← 200", "api hangUp", "→ BYE"]
     assert played.told.events == TALKED
-    media = played.told.media()
+    media = played.told.media
     assert media["codec"] == "PCMU"
     assert media["remote"] == f"127.0.0.1:{echo[-1]}"
     assert 1 <= media["received"] <= media["sent"]

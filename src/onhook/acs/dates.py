@@ -30,4 +30,9 @@ def event_time(at: float) -> str:
     """Unix seconds as callback events write them: 7 digits of a second and `+00:00` (validated)."""
     ticks = round(at * 10_000_000)
     seconds, fraction = divmod(ticks, 10_000_000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{fraction:07d}+00:00"
+    return f"{_to_the_second(seconds)}.{fraction:07d}+00:00"
+
+
+@lru_cache(maxsize=16)  # events of one second share it
+def _to_the_second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"

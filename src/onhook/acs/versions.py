@@ -22,43 +22,49 @@ STABLE = (
     "2025-06-15",
     "2026-03-12",
 )
+"""Of Call Automation."""
 NEWEST = STABLE[-1]
-VERSION = re.compile(r"(\d{4}-\d\d-\d\d)(-preview)?")
+IDENTITY = ("2021-03-07", "2022-06-01", "2022-10-01", "2023-10-01")
+PHONE_NUMBERS = ("2021-03-07", "2022-12-01", "2025-02-11", "2025-04-01", "2025-06-01")
+SIP_ROUTING = ("2023-03-01",)
+VERSION = re.compile(r"(\d{4}-\d\d-\d\d)(-preview\d*)?")
 
 
 class Version(NamedTuple):
     served: str
-    """One of STABLE."""
+    """One of the stable ones."""
     warning: str | None = None
     """For the caller, if it is not the version asked for."""
 
 
-@lru_cache(maxsize=64)
-def choose_version(asked: str | None) -> Version:
+@lru_cache(maxsize=256)
+def choose_version(asked: str | None, stable: tuple[str, ...] = STABLE) -> Version:
     """Stable versions as asked; newer ones as the newest; previews as the stable one nearest in time.
 
-    Raises ApiError 400 if `asked` is absent, is no version, or never existed.
+    `stable` are the versions of one API, the newest last. Raises ApiError 400 if `asked` is absent, is no
+    version, or never existed.
     """
+    newest = stable[-1]
     if not asked:
         raise _refused(
-            "ApiVersionUnspecified", "The query parameter api-version is missing. Add ?api-version=" + NEWEST
+            "ApiVersionUnspecified", "The query parameter api-version is missing. Add ?api-version=" + newest
         )
-    if asked in STABLE:
+    if asked in stable:
         return Version(asked)
     match = VERSION.fullmatch(asked)
     day = _day(match[1]) if match else None
     if match is None or day is None:
         raise _refused(
             "InvalidApiVersion",
-            f"api-version {shown(asked)} is no version. It looks like {NEWEST} or 2025-08-15-preview",
+            f"api-version {shown(asked)} is no version. It looks like {newest} or {newest}-preview",
         )
     if match[2]:
-        nearest = min(STABLE, key=lambda stable: abs((date.fromisoformat(stable) - day).days))
+        nearest = min(stable, key=lambda one: abs((date.fromisoformat(one) - day).days))
         return Version(nearest, f"api-version {asked} is a preview; served as {nearest}")
-    if asked > NEWEST:
-        return Version(NEWEST, f"api-version {asked} is newer than {NEWEST}, which it is served as")
+    if asked > newest:
+        return Version(newest, f"api-version {asked} is newer than {newest}, which it is served as")
     raise _refused(
-        "UnsupportedApiVersion", f"api-version {asked} never existed. Known are {', '.join(STABLE)}"
+        "UnsupportedApiVersion", f"api-version {asked} never existed. Known are {', '.join(stable)}"
     )
 
 

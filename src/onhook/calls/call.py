@@ -420,6 +420,11 @@ class Call(Spine):
         self._clocks = {ReleaseExpired: self.now + RELEASE_SECONDS}
         return [Record(fired), *self._hang_up_legs()]
 
+    def expire_release(self, _: ReleaseExpired) -> Outputs:
+        """A fact too: what comes after it belongs to a call that the application knows to be over."""
+        fired = TimerFired(at=self.now, name="release", after_seconds=RELEASE_SECONDS)
+        return [Record(fired), *self._close_media()]
+
     def _hang_up_legs(self) -> Outputs:
         outputs: Outputs = []
         telephones = self.legs.telephones
@@ -432,6 +437,7 @@ class Call(Spine):
         return outputs
 
     def release_after_restart(self, _: Restarted) -> Outputs:
+        self._clocks.clear()
         return self._hang_up_legs()
 
     def close(self, ended: object) -> Outputs:
@@ -470,7 +476,7 @@ class Call(Spine):
         (State.CONNECTED, LegEnded): (State.CLOSING, close),
         (State.DISCONNECTING, LegLeft): (State.DISCONNECTING, nothing),
         (State.DISCONNECTING, LegEnded): (State.CLOSING, close),
-        (State.DISCONNECTING, ReleaseExpired): (State.CLOSING, close),
+        (State.DISCONNECTING, ReleaseExpired): (State.CLOSING, expire_release),
         (State.CLOSING, MediaClosed): (State.ENDED, nothing),
         (State.CLOSING, NothingToCount): (State.ENDED, nothing),
         **dict.fromkeys(rows([State.CONNECTING, State.CONNECTED], LegParted), (State.DISCONNECTING, part)),

@@ -51,9 +51,12 @@ class VoiceRoute:
     trunks: tuple[str, ...]
     direct_routing: bool = True
     """Direct routing takes any caller id; otherwise the caller id must be an owned number."""
+    anchored: bool = True
+    """False: the pattern may match a part of the number, as those of the SIP routing API do."""
 
     def matches(self, number: str) -> bool:
-        return re.fullmatch(self.pattern, number) is not None
+        match = re.fullmatch if self.anchored else re.search
+        return match(self.pattern, number) is not None
 
 
 @dataclass(frozen=True, slots=True)

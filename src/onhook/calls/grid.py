@@ -24,8 +24,9 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     """What somebody wants to hear of, and where. Names are unique in this server."""
 
     name: str
-    resource: str
     endpoint: str
+    resource: str = ""
+    """Nothing, until it was checked: the only one."""
     schema: GridSchema = "eventgrid"
     event_types: tuple[str, ...] = ()
     """Full names; none means all."""

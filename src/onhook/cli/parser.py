@@ -28,6 +28,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     _serving_verbs(verbs)
     _explaining_verbs(verbs)
+    _events_verbs(verbs)
     _other_verbs(verbs)
     return parser
 
@@ -89,6 +90,47 @@ def _explaining_verbs(verbs: _Verbs) -> None:
     form = ladder.add_mutually_exclusive_group()
     form.add_argument("--svg", action="store_true", help="as an SVG picture")
     _add_json(form)
+
+
+def _events_verbs(verbs: _Verbs) -> None:
+    summary = "Event Grid: who is told of incoming calls"
+    events = verbs.add_parser("events", help=summary[:1].lower() + summary[1:], description=f"{summary}.")
+    below = events.add_subparsers(metavar="VERB", required=True)
+
+    subscribe = _verb(below, "subscribe", _events_subscribe, "subscribe an endpoint, or validate it again")
+    subscribe.add_argument("name", metavar="NAME", help="of the subscription; one that exists is replaced")
+    subscribe.add_argument("--endpoint", metavar="URL", help="where events go; left out: validate NAME again")
+    subscribe.add_argument("--resource", metavar="NAME", help="whose events; else the only resource's")
+    subscribe.add_argument("--schema", choices=("eventgrid", "cloudevents"), help="form of the events")
+    subscribe.add_argument(
+        "--event-type",
+        action="append",
+        metavar="TYPE",
+        help="IncomingCall, CallEnded …; again for more (all)",
+    )
+    subscribe.add_argument("--subject-begins-with", metavar="TEXT", help="only events whose subject does")
+    subscribe.add_argument("--subject-ends-with", metavar="TEXT", help="only events whose subject does")
+    subscribe.add_argument("--subject-case-sensitive", action="store_true", help="compare subjects by case")
+    subscribe.add_argument("--max-attempts", type=int, metavar="N", help="tries to deliver, 1 to 30 (30)")
+    subscribe.add_argument("--ttl-minutes", type=int, metavar="N", help="for how long, 1 to 1440 (1440)")
+    subscribe.add_argument(
+        "--dead-letter-file", metavar="FILE", help="name of a file for what is given up; else it is dropped"
+    )
+
+    shown = _verb(below, "list", _events_list, "list the subscriptions and their states")
+    show = _verb(below, "show", _events_show, "show a subscription, its validation and its newest deliveries")
+    show.add_argument("name", metavar="NAME", help="of the subscription")
+    show.add_argument("--limit", type=_limit, default=20, metavar="N", help="how many deliveries (20)")
+
+    delete = _verb(below, "delete", _events_delete, "delete a subscription")
+    delete.add_argument("name", metavar="NAME", help="of the subscription")
+
+    again = _verb(below, "redeliver", _events_redeliver, "send an event to a subscription again")
+    again.add_argument("name", metavar="NAME", help="of the subscription")
+    again.add_argument("event_id", metavar="EVENT_ID", help="as `onhook events show NAME` lists it")
+    for parser in (subscribe, shown, show, delete, again):
+        _add_config(parser)
+        _add_json(parser)
 
 
 def _other_verbs(verbs: _Verbs) -> None:
@@ -167,6 +209,38 @@ def _ladder(arguments: argparse.Namespace) -> int:
 
     form = "json" if arguments.json else "svg" if arguments.svg else "text"
     return ladder(arguments.call_id, arguments.config, form)
+
+
+def _events_subscribe(arguments: argparse.Namespace) -> int:
+    from onhook.cli.events import SETTINGS, subscribe
+
+    given = {name: getattr(arguments, name) for name in SETTINGS}
+    given["event_types"] = arguments.event_type
+    return subscribe(arguments.name, given, arguments.config, json=arguments.json)
+
+
+def _events_list(arguments: argparse.Namespace) -> int:
+    from onhook.cli.events import list_all
+
+    return list_all(arguments.config, json=arguments.json)
+
+
+def _events_show(arguments: argparse.Namespace) -> int:
+    from onhook.cli.events import show
+
+    return show(arguments.name, arguments.limit, arguments.config, json=arguments.json)
+
+
+def _events_delete(arguments: argparse.Namespace) -> int:
+    from onhook.cli.events import delete
+
+    return delete(arguments.name, arguments.config, json=arguments.json)
+
+
+def _events_redeliver(arguments: argparse.Namespace) -> int:
+    from onhook.cli.events import redeliver
+
+    return redeliver(arguments.name, arguments.event_id, arguments.config, json=arguments.json)
 
 
 def _config_check(arguments: argparse.Namespace) -> int:

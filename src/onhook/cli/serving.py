@@ -115,9 +115,10 @@ def _start(work: Coroutine[Any, Any, T]) -> T | None:
 
 def _unavailable() -> tuple[type[Exception], ...]:
     from onhook.server.certificates import CertificateError  # noqa: PLC0415  # slow to import
+    from onhook.server.keys import KeyFileError  # noqa: PLC0415  # as above
     from onhook.store.batch import StoreFailed  # noqa: PLC0415  # as above
 
-    return (CertificateError, StoreFailed)
+    return (CertificateError, KeyFileError, StoreFailed)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

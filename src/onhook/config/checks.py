@@ -2,11 +2,14 @@
 
 import ipaddress
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
-from onhook.config.drafts import Draft, SectionKey
+from onhook.acs.callback_uri import PlainHttp
+from onhook.acs.errors import ApiError
+from onhook.config.drafts import Draft, SectionKey, title
 from onhook.config.faults import Place, did_you_mean
 from onhook.config.schema import DEVELOPMENT_KEY, WILDCARDS, Config
+from onhook.delivery.grid.checks import checked
 
 
 def cross_check(draft: Draft, config: Config, read: Mapping[SectionKey, dict[str, Any] | None]) -> None:
@@ -16,6 +19,7 @@ def cross_check(draft: Draft, config: Config, read: Mapping[SectionKey, dict[str
     """
     _routes_name_trunks(draft, read)
     _owned_once(draft, read)
+    _subscriptions(draft, config)
     if all(
         values is not None for key, values in read.items() if key[0] in {"server", "sip", "media", "carrier"}
     ):
@@ -103,6 +107,19 @@ def _owned_once(draft: Draft, read: Mapping[SectionKey, dict[str, Any] | None]) 
             where = f" ({owner[1]})" if str(owner[1]) else ""
             problem = f"{what} given before, to resource {owner[0][1]}{where}. Keep it in one place."
             draft.fault(place, f"resource.{key[1]}.{setting}", problem)
+
+
+def _subscriptions(draft: Draft, config: Config) -> None:
+    """What a request for a subscription would be refused for is a fault here."""
+    resources = [str(name) for name in draft.names("resource")]
+    http = cast("PlainHttp", config.server.callback_http)  # its kind lets nothing else through
+    for subscription in config.subscriptions:
+        try:
+            checked(subscription, resources=resources, http=http)
+        except ApiError as refusal:
+            key, setting = ("subscription", subscription.name), refusal.target or ""
+            problem = refusal.message.removeprefix(f"{setting}: ")
+            draft.fault(draft.place(key, setting), f"{title(key)}.{setting}", problem)
 
 
 def _ports(draft: Draft, config: Config) -> None:

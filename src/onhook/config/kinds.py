@@ -12,13 +12,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from onhook.acs.callback_uri import MAX_CALLBACK_URI_LENGTH
+from onhook.acs.sip_routing import fault_in_pattern, is_host
 from onhook.calls.numbers import fault_in
+from onhook.delivery.grid.checks import FILE_NAME, is_event_type
 from onhook.server.throttle import read_limit
 
 T = TypeVar("T")
 
 GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252}[A-Za-z0-9_])?\.?")
 
 MAX_TEXT = 1_000
 """Characters of one text value."""
@@ -135,10 +137,8 @@ def _read_switch(value: object) -> bool:
 def _read_pattern(value: object) -> str:
     if not isinstance(value, str):
         raise Unfit
-    try:
-        re.compile(value)
-    except re.error as error:
-        raise Unfit(f"{error.msg} at character {(error.pos or 0) + 1}") from None
+    if fault := fault_in_pattern(value):
+        raise Unfit(fault)
     if len(value) > MAX_PATTERN:
         raise Unfit(f"at most {MAX_PATTERN} characters")
     return value
@@ -164,6 +164,15 @@ def _read_number(value: object) -> str:
     return value
 
 
+def _read_network(value: object) -> str:
+    if not isinstance(value, str) or len(value) > MAX_TEXT:
+        raise Unfit
+    try:
+        return str(ipaddress.ip_network(value))
+    except ValueError as error:
+        raise Unfit(str(error)) from None
+
+
 def _read_transport(value: object) -> str:
     if value == "tls":
         raise Unfit("tls comes later; until then reach the SBC over tcp or udp inside a network you trust")
@@ -184,16 +193,6 @@ def _read_limit(value: object) -> str:
     return value
 
 
-def _is_host(value: str) -> bool:
-    if ":" not in value and not re.fullmatch(r"[0-9.]+", value):
-        return bool(HOST.fullmatch(value))
-    try:
-        ipaddress.ip_address(value)
-    except ValueError:
-        return False
-    return True
-
-
 MAX_PATTERN = 200
 MIN_KEY_BYTES = 16
 MAX_KEY_BYTES = 256
@@ -201,15 +200,22 @@ MAX_KEY_BYTES = 256
 SWITCH = Kind("true or false", "true", _read_switch)
 PORT = whole(1, 65535, 5060)
 LISTEN_PORT = whole(0, 65535, 5060)
-HOSTNAME = text("a host name or an IP address", "sbc.example.com", _is_host)
+HOSTNAME = text("a host name or an IP address", "sbc.example.com", is_host)
 MAYBE_HOST = text(
-    "a host name, an IP address, or nothing", "203.0.113.7", lambda value: not value or _is_host(value)
+    "a host name, an IP address, or nothing", "203.0.113.7", lambda value: not value or is_host(value)
 )
 HOSTNAMES = many(HOSTNAME, "a list of host names", '["calls.example.com"]', at_most=100)
 ENDPOINT = text(
-    "host:port", "calls.example.com:443", lambda value: _is_host(value.rpartition(":")[0] or value)
+    "host:port", "calls.example.com:443", lambda value: is_host(value.rpartition(":")[0] or value)
 )
 ENDPOINTS = many(ENDPOINT, "a list of host:port", '["calls.example.com:443"]', at_most=100)
+MAYBE_URL = text(
+    "an https or http address, or nothing",
+    "https://calls.example.com",
+    lambda value: not value or bool(re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", value)),
+)
+NETWORK = Kind("a network of addresses", '"10.0.0.0/8"', _read_network, textual=True)
+NETWORKS = many(NETWORK, "a list of networks", '["10.0.0.0/8", "fd00::/8"]', at_most=1_000)
 PATH = text("a path", ".onhook", bool)
 USERNAME = text("a text on one line", "onhook", lambda _value: True)
 PASSWORD = text("a text on one line", "change me", lambda _value: True)
@@ -237,6 +243,20 @@ LIMIT = Kind(
     textual=True,
 )
 LIMITS = many(LIMIT, "a list of limits, each OPERATION REQUESTS/SECONDS", '["createCall 2/10"]', at_most=100)
+RESOURCE_NAME = text(
+    "a resource's name, or nothing", "shop", lambda value: bool(re.fullmatch(r"[A-Za-z0-9_.-]{0,64}", value))
+)
+WEB_ADDRESS = text(
+    "an https:// address",
+    "https://app.example.com/events",
+    lambda value: value.startswith(("https://", "http://")) and len(value) <= MAX_CALLBACK_URI_LENGTH,
+)
+EVENT_TYPE = text("an event type", "IncomingCall", is_event_type)
+EVENT_TYPES = many(EVENT_TYPE, "a list of event types", '["IncomingCall"]', at_most=100)
+SUBJECT = text("a text on one line", "/caller/4:", lambda _value: True)
+DEAD_LETTER_FILE = text(
+    "a file name, or nothing", "dead.jsonl", lambda value: not value or bool(FILE_NAME.fullmatch(value))
+)
 PAUSES = many(
     seconds(0, 86_400, 1),
     "a list of seconds, each from 0 to 86400",

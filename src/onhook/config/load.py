@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from onhook.calls.directory import Directory, Resource, Trunk, VoiceRoute
+from onhook.calls.grid import Subscription
 from onhook.config import schema
 from onhook.config.checks import cross_check, warnings
 from onhook.config.drafts import (
@@ -159,6 +160,7 @@ def _build(read: Mapping[SectionKey, dict[str, Any] | None]) -> Config:
     resources: list[Resource] = []
     trunks: dict[str, Trunk] = {}
     routes: list[VoiceRoute] = []
+    subscriptions: list[Subscription] = []
     for (section, name), values in read.items():
         if values is None:
             continue
@@ -170,7 +172,9 @@ def _build(read: Mapping[SectionKey, dict[str, Any] | None]) -> Config:
         elif section == "route":
             named: dict[str, Any] = {"name": f"route-{int(name) + 1}"}
             routes.append(VoiceRoute(**(named | values)))
+        elif section == "subscription":
+            subscriptions.append(Subscription(name=str(name), **values))
         else:
             single[section] = schema.SECTIONS[section](**values)
     directory = Directory(tuple(resources), trunks, tuple(routes))
-    return Config(**single, directory=directory)
+    return Config(**single, directory=directory, subscriptions=tuple(subscriptions))

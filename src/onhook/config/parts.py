@@ -11,6 +11,7 @@ from onhook.config.schema import WILDCARDS, Config
 from onhook.delivery.schedule import Schedule
 from onhook.media.settings import MediaSettings
 from onhook.net.settings import NetworkSettings
+from onhook.server.identity_api import IdentityLimits
 from onhook.server.settings import ServerSettings
 from onhook.switch.switch import Limits
 
@@ -36,6 +37,10 @@ def server_settings(config: Config) -> ServerSettings:
 
 def call_limits(config: Config) -> Limits:
     return _fill(Limits, config.sip, setup_seconds=config.sip.setup_timeout_seconds)
+
+
+def identity_limits(config: Config) -> IdentityLimits:
+    return _fill(IdentityLimits, config.limits)
 
 
 def schedule(config: Config) -> Schedule:

@@ -10,12 +10,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
+import msgspec
+
+from onhook.calls import grid
 from onhook.calls.directory import Directory, Trunk, VoiceRoute
 from onhook.config import kinds
 from onhook.config.kinds import Kind
+from onhook.delivery.refused_networks import METADATA_NETWORKS
 from onhook.delivery.schedule import Schedule
 from onhook.media.settings import MediaSettings as MediaPart
 from onhook.net.settings import NetworkSettings
+from onhook.server.identity_api import IdentityLimits
 from onhook.server.settings import ServerSettings as ServerPart
 
 T = TypeVar("T")
@@ -82,8 +87,10 @@ _SERVER = _defaults(ServerPart)
 _NETWORK = _defaults(NetworkSettings)
 _MEDIA = _defaults(MediaPart)
 _SCHEDULE = _defaults(Schedule)
+_IDENTITY = _defaults(IdentityLimits)
 _TRUNK = _defaults(Trunk)
 _ROUTE = _defaults(VoiceRoute)
+_SUBSCRIPTION = {each.name: each.default for each in msgspec.structs.fields(grid.Subscription)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +148,21 @@ class ServerSettings:
         _SERVER["max_calls_listed"],
         "Calls in one answer of GET /onhook/calls.",
     )
+    token_issuer: str = setting(
+        kinds.MAYBE_URL,
+        _SERVER["token_issuer"],
+        "Issuer named in tokens; nothing: this server's own address. Applications may compare it.",
+    )
+    token_key_days: int = setting(
+        kinds.whole(1, 3_650, 30),
+        _SERVER["token_key_days"],
+        "How long a key signs tokens; old keys verify until their last token is dead.",
+    )
+    sip_routing: str = setting(
+        kinds.one_of("api", "file"),
+        _SERVER["sip_routing"],
+        "Trunks and routes as the SIP routing API changed them, or as this file has them.",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,6 +208,9 @@ class SipSettings:
     )
     max_connections_per_peer: int = setting(
         kinds.whole(1, 65_535, 64), _NETWORK["max_connections_per_peer"], "TCP connections with one address."
+    )
+    api_trunk_transport: str = setting(
+        kinds.TRANSPORT, "udp", "Transport of trunks that the SIP routing API makes. ACS itself uses tls."
     )
 
 
@@ -246,18 +271,44 @@ class DeliverySettings:
         200,
         "Tries under way at a time; events of one call always go one by one.",
     )
+    token_reuse_seconds: float = setting(
+        kinds.seconds(0, 150, 0),
+        0.0,
+        "How long one token goes with all events of a resource; 0 makes one for each, as ACS does.",
+    )
+    refused_networks: tuple[str, ...] = setting(
+        kinds.NETWORKS,
+        METADATA_NETWORKS,
+        "Networks where events never go, whatever address is given: at first those with a cloud's secrets.",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
-class LimitSettings:
-    """How much a resource may ask for. The documented limits of ACS hold without any setting."""
+class LimitsSettings:
+    """Requests of a resource; one more is answered 429 with Retry-After.
+
+    The last five are for the Identity API and for 30 s, as ACS documents them; 0 is without limit.
+    """
 
     SECTION: ClassVar = "limits"
     requests: tuple[str, ...] = setting(
         kinds.LIMITS,
         _SERVER["request_limits"],
-        "Rate of an operation for each resource: 2 in 10 s is 2/10. Beyond it: 429 with Retry-After.",
+        "Rates of other operations, to see how an application takes it. createCall 2/10 is 2 in 10 s.",
     )
+    create_user: int = setting(
+        kinds.whole(0, 1_000_000, 1_000), _IDENTITY["create_user"], "Users created without a token."
+    )
+    create_user_and_token: int = setting(
+        kinds.whole(0, 1_000_000, 1_000), _IDENTITY["create_user_and_token"], "Users created with a token."
+    )
+    issue_token: int = setting(
+        kinds.whole(0, 1_000_000, 1_000), _IDENTITY["issue_token"], "Access tokens issued to users."
+    )
+    revoke_tokens: int = setting(
+        kinds.whole(0, 1_000_000, 500), _IDENTITY["revoke_tokens"], "Revocations of a user's tokens."
+    )
+    delete_user: int = setting(kinds.whole(0, 1_000_000, 500), _IDENTITY["delete_user"], "Users deleted.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -326,6 +377,56 @@ class RouteSection:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SubscriptionSection:
+    """An Event Grid subscription: who is told of incoming calls. Validated when the server starts."""
+
+    SECTION: ClassVar = "subscription"
+    endpoint: str = setting(
+        kinds.WEB_ADDRESS,
+        REQUIRED,
+        "Where events are posted; it has to answer the validation. May be http on this machine.",
+        secret=True,
+    )
+    resource: str = setting(
+        kinds.RESOURCE_NAME, "", "Whose events; nothing: the only resource. With several, name one."
+    )
+    schema: str = setting(
+        kinds.one_of("eventgrid", "cloudevents"),
+        _SUBSCRIPTION["schema"],
+        "Form of the events, and of the validation: Event Grid's own, or CloudEvents 1.0.",
+    )
+    event_types: tuple[str, ...] = setting(
+        kinds.EVENT_TYPES, _SUBSCRIPTION["event_types"], "Only these, short or full names; none means all."
+    )
+    subject_begins_with: str = setting(
+        kinds.SUBJECT, _SUBSCRIPTION["subject_begins_with"], "Only events whose subject begins so."
+    )
+    subject_ends_with: str = setting(
+        kinds.SUBJECT, _SUBSCRIPTION["subject_ends_with"], "Only events whose subject ends so."
+    )
+    subject_case_sensitive: bool = setting(
+        kinds.SWITCH,
+        default=_SUBSCRIPTION["subject_case_sensitive"],
+        meaning="Compare subjects with regard to case.",
+    )
+    max_attempts: int = setting(
+        kinds.whole(1, grid.MAX_ATTEMPTS, grid.MAX_ATTEMPTS),
+        _SUBSCRIPTION["max_attempts"],
+        "Tries to deliver an event. Microsoft advises 2 for IncomingCall.",
+    )
+    ttl_minutes: int = setting(
+        kinds.whole(1, grid.MAX_TTL_MINUTES, grid.MAX_TTL_MINUTES),
+        _SUBSCRIPTION["ttl_minutes"],
+        "An older event is given up. Microsoft advises 1 for IncomingCall.",
+    )
+    dead_letter_file: str = setting(
+        kinds.DEAD_LETTER_FILE,
+        _SUBSCRIPTION["dead_letter_file"],
+        "File in server.data_directory/dead-letters for what is given up; nothing: it is dropped.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """All that a server is told. Built by `load`; every value is checked."""
 
@@ -334,9 +435,10 @@ class Config:
     media: MediaSettings = MediaSettings()
     store: StoreSettings = StoreSettings()
     delivery: DeliverySettings = DeliverySettings()
-    limits: LimitSettings = LimitSettings()
+    limits: LimitsSettings = LimitsSettings()
     carrier: CarrierSettings = CarrierSettings()
     directory: Directory = dataclasses.field(default_factory=Directory)
+    subscriptions: tuple[grid.Subscription, ...] = ()
     warnings: tuple[str, ...] = ()
     """What is allowed but should be known, one sentence each."""
 
@@ -347,11 +449,11 @@ SINGLE = (
     MediaSettings,
     StoreSettings,
     DeliverySettings,
-    LimitSettings,
+    LimitsSettings,
     CarrierSettings,
 )
 """Sections that exist once: [server]."""
-NAMED = (ResourceSection, TrunkSection)
+NAMED = (ResourceSection, TrunkSection, SubscriptionSection)
 """Sections with a name of your choice: [trunk.NAME]."""
 LISTED = (RouteSection,)
 """Sections in an order: [[route]]."""

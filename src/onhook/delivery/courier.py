@@ -16,6 +16,7 @@ from typing import Protocol
 import aiohttp
 
 from onhook.calls.outbox import Fate, OutboxEvent, Settlement
+from onhook.delivery.refused_networks import RefusedNetworks
 from onhook.delivery.schedule import Schedule
 from onhook.facts import EventAttempted, Fact
 
@@ -37,7 +38,10 @@ class Journal(Protocol):
 
 
 class Courier:
-    """`now` gives Unix seconds; `trust` is how https callbacks are verified."""
+    """`now` gives Unix seconds; `trust` is how https callbacks are verified.
+
+    `authorize` gives the Authorization header of each POST, or nothing; `refused` is where none may go.
+    """
 
     def __init__(
         self,
@@ -48,7 +52,10 @@ class Courier:
         trust: ssl.SSLContext | None = None,
         user_agent: str = "onhook",
         posts_at_a_time: int = MAX_POSTS_AT_A_TIME,
+        authorize: Callable[[OutboxEvent], str] | None = None,
+        refused: RefusedNetworks | None = None,
     ) -> None:
+        self._authorize, self._refused = authorize, refused or RefusedNetworks()
         self._journal, self._now, self._schedule, self._trust = journal, now, schedule, trust
         self._headers = {"User-Agent": user_agent, "Content-Type": "application/json"}
         self._posts = asyncio.Semaphore(posts_at_a_time)
@@ -59,7 +66,9 @@ class Courier:
         self._longest_pause = max(schedule.delays_seconds)
 
     def start(self) -> None:
-        connector = aiohttp.TCPConnector(ssl=self._trust or True, limit=0, ttl_dns_cache=60)
+        connector = aiohttp.TCPConnector(
+            ssl=self._trust or True, limit=0, ttl_dns_cache=60, socket_factory=self._refused.open_socket
+        )
         timeout = aiohttp.ClientTimeout(total=self._schedule.timeout_seconds)
         self._session = aiohttp.ClientSession(
             connector=connector, timeout=timeout, headers=self._headers, cookie_jar=aiohttp.DummyCookieJar()
@@ -144,7 +153,10 @@ class Courier:
         """(HTTP status or None, error text). Redirects are not followed: an event goes where it was sent."""
         try:
             assert self._session is not None, "deliver was called before start"
-            async with self._session.post(event.uri, data=event.body, allow_redirects=False) as response:
+            authorization = self._authorize(event) if self._authorize else ""
+            headers = {"Authorization": authorization} if authorization else None
+            posting = self._session.post(event.uri, data=event.body, headers=headers, allow_redirects=False)
+            async with posting as response:
                 await _read_rest(response)
                 return response.status, "" if response.status < 300 else response.reason or ""
         except TimeoutError:

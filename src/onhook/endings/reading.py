@@ -1,8 +1,9 @@
 """One pass over a timeline: which facts bear on how the call ended, by number. Nothing is decided here.
 
 The pass knows one thing only: when the call was over. A call is over at the first of: a final refusal,
-the caller's CANCEL, a BYE, a transport failure or a timer without any response, a routing refusal, a
-restart, a fault of ours. While others still talk to each other (parties.py), a leg that goes is not the end.
+the caller's CANCEL, a BYE, a transport failure or a timer without any response, the release timer after our
+hang-up, a routing refusal, a restart, a fault of ours. While others still talk to each other (parties.py), a
+leg that goes is not the end.
 What is seen after it (late responses, timers of transactions, deliveries, a second hang-up) is kept for
 remarks and never for the decision, so that a verdict stays the same when it is judged again later. A new
 INVITE after a refused or unanswered one (the next trunk, or credentials) opens the call again.
@@ -53,6 +54,8 @@ RETRIED: frozenset[EndedBy] = frozenset({"final", "timer", "transport"})
 """Ends that a new INVITE undoes: the next trunk is tried, or credentials are added."""
 
 STOP_TIMERS: dict[str, Stop] = {"setup": "setup", "duration": "duration"}
+RELEASE_TIMER = "release"
+"""Our side had hung up, and the application was told so without the far end's word."""
 SILENCE_TIMERS = frozenset({"no-response", "B"})
 ACK_TIMERS = frozenset({"ACK", "H", "L"})
 RING_TIMER = "ring"
@@ -241,6 +244,8 @@ def _invite(reading: Reading, fact: SipSeen, number: int, message: bytes) -> Non
     if reading.ended and (inbound or reading.ended_by not in RETRIED):
         reading.late.append(number)
         return
+    if attempt is not None and attempt.invite and attempt.inbound is not inbound:
+        return  # our own INVITE came back (a loop), or one with its Call-ID: it begins nothing
     if attempt is not None and attempt.invite and attempt.cseq == cseq and attempt.final is None:
         attempt.invites += 1
         _reopen(reading, attempt)
@@ -328,6 +333,8 @@ def _timer(reading: Reading, fact: TimerFired, number: int) -> None:
         _stop(reading, number, STOP_TIMERS[name])
     elif name == RING_TIMER:
         _ring_timer(reading, fact, number)
+    elif name == RELEASE_TIMER:
+        reading.end(number, "timer")
     elif attempt is None:
         return
     elif name in SILENCE_TIMERS and not attempt.first_response and not attempt.inbound:
@@ -451,7 +458,7 @@ def _user_leg(reading: Reading, fact: UserLegChanged, number: int) -> None:
     reading.parties.change(fact, number)
     if fact.state == "ringing" and any(each.invite and not each.inbound for each in reading.attempts):
         reading.several = True
-    if fact.state in {"rejected", "ended"}:
+    if fact.state in {"rejected", "ended"} and fact.why != "redirected":  # then another one rings next
         _user_lost(reading, number)
 
 

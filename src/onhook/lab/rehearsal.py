@@ -182,6 +182,7 @@ class World:
     def crash(self) -> None:
         """What was not saved is lost, and nothing is said to anybody."""
         self.switch.close()
+        self.journal.lose()
         self.network.on_receive(_hear_nothing)
         self.network.on_failure(_hear_nothing)
 
@@ -389,7 +390,7 @@ def _named(party: str) -> CommunicationIdentifierModel:
 
 async def _carrier_played(far_end: FarEnd, steps: int) -> None:
     """Wait until the far end's call has played `steps` steps, or is over."""
-    while steps and not any(call.played >= steps or call.over for call in _calls(far_end)):  # noqa: ASYNC110
+    while steps and not any(call.played >= steps or call.over for call in _calls(far_end)):  # noqa: ASYNC110  # virtual time: looking costs nothing
         await asyncio.sleep(0.01)  # virtual time: to look again costs nothing
 
 

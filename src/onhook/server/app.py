@@ -1,7 +1,7 @@
 """The HTTP application: ACS operations under /calling/, Onhook's own pages under /onhook/."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Match
@@ -11,24 +11,40 @@ from onhook.calls.directory import Directory
 from onhook.server.calling import CallingApi
 from onhook.server.own_api import OwnApi
 from onhook.server.settings import ServerSettings
+from onhook.server.surface import Surface
 from onhook.server.switchboard import Archive, Switchboard
 
 
 class Everything(BaseRoute):
-    """Hands every request whose path begins with `prefix` to one ASGI application, path untouched.
+    """Hands every request that comes so far to one ASGI application, path untouched.
 
     Starlette's own routes work on the decoded path, in which `%3A` and `:` are one.
     """
 
-    def __init__(self, prefix: str, app: ASGIApp) -> None:
-        self.prefix, self.app = prefix, app
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        mine = scope["type"] == "http" and scope["path"].startswith(self.prefix)
-        return (Match.FULL if mine else Match.NONE), {}
+        return (Match.FULL if scope["type"] == "http" else Match.NONE), {}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.app(scope, receive, send)
+
+
+class HttpApplication(Starlette):
+    """Starlette, but for the operations of Call Automation: they are asked most, answer every fault
+    themselves, and go past its layers.
+    """
+
+    def __init__(self, calling: ASGIApp, routes: Sequence[BaseRoute]) -> None:
+        super().__init__(routes=routes)
+        self._calling = calling
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith("/calling/"):
+            await self._calling(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def make_app(
@@ -39,14 +55,16 @@ def make_app(
     *,
     now: Callable[[], float] = time.time,
     ready: Callable[[], bool] = lambda: True,
+    surfaces: Sequence[Surface] = (),
+    public: Sequence[BaseRoute] = (),
 ) -> Starlette:
-    """`now` gives Unix seconds; `ready` is what /onhook/health reports.
+    """`now` gives Unix seconds; `ready` is what /onhook/health reports; `surfaces` are the APIs beside Call
+    Automation; `public` goes without signature, such as the keys of tokens.
 
     Raises ValueError if an access key of the directory is not base64.
     """
     settings = settings or ServerSettings()
-    calling = CallingApi(directory, switchboard, settings, now)
+    calling = CallingApi(directory, switchboard, settings, now, surfaces)
     own = OwnApi(archive, settings, ready)
-    # First what is asked most. Whatever is nobody's is answered by the calling API's own 404, in the
-    # form that SDKs can read.
-    return Starlette(routes=[Everything("/calling/", calling), *own.routes(), Everything("/", calling)])
+    # Whatever is nobody's is answered by the calling API's own 404, in the form that SDKs can read.
+    return HttpApplication(calling, [*public, *own.routes(), Everything(calling)])

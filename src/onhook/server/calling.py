@@ -1,11 +1,11 @@
-"""/calling/…: the ACS operations over HTTP.
+"""The ACS operations over HTTP: /calling/…, and the APIs beside it (`Surface`) by the same rules.
 
 In this order: path and method, body length, signature, rate, api-version, body, callback addresses,
 repetition; then the operation itself. Whatever is refused is rendered here, once.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 from urllib.parse import parse_qs
 from uuid import uuid4
@@ -13,22 +13,23 @@ from uuid import uuid4
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from onhook.acs.bodies import read_body
 from onhook.acs.callback_uri import check_callback_uri
 from onhook.acs.errors import SIGNATURE_REFUSED, ApiError
 from onhook.acs.operations import OPERATIONS
 from onhook.acs.requests import Asked, Reply
 from onhook.acs.signature import Denied, SigningKey, check_signature
-from onhook.acs.versions import Version, choose_version
-from onhook.acs.wire import Model, Operation
+from onhook.acs.versions import STABLE, Version, choose_version
+from onhook.acs.wire import Model
 from onhook.calls.directory import Directory, Resource
 from onhook.server.dispatch import Dispatcher, Found, MethodNotAllowed
 from onhook.server.exchange import Answer, ClientGone, Head, head_of, read_whole_body, send_answer
 from onhook.server.handlers import BUILT, Request
 from onhook.server.repeats import RESULT, check_same, fingerprint, repeatability_id
 from onhook.server.settings import ServerSettings
+from onhook.server.surface import BoundHandler, Surface, bind
 from onhook.server.switchboard import Switchboard
 from onhook.server.throttle import Throttle
+from onhook.store.batch import StoreFailed
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ class _Asking(NamedTuple):
     """A request that is authenticated and understood, and what to warn its sender of."""
 
     found: Found
+    handler: BoundHandler
     request: Request
     warnings: list[str]
     fingerprint: str
@@ -60,9 +62,12 @@ class CallingApi:
         switchboard: Switchboard,
         settings: ServerSettings,
         now: Callable[[], float],
+        surfaces: Sequence[Surface] = (),
     ) -> None:
         self._switchboard, self._settings, self._now = switchboard, settings, now
-        self._dispatcher = Dispatcher(OPERATIONS)
+        all_surfaces = (Surface(OPERATIONS, STABLE, bind(BUILT, switchboard)), *surfaces)
+        self._surfaces = {o.name: surface for surface in all_surfaces for o in surface.operations}
+        self._dispatcher = Dispatcher(o for surface in all_surfaces for o in surface.operations)
         self._resources = {resource.name: resource for resource in directory.resources}
         self._keys = [SigningKey.of(r.name, key) for r in directory.resources for key in r.access_keys]
         self._throttle = Throttle(settings.request_limits)
@@ -76,6 +81,9 @@ class CallingApi:
             answer = await self._answer(head, receive, request_id)
         except ApiError as refusal:
             answer = _refusal(refusal)
+        except StoreFailed as fault:
+            why = f"Nothing was done: {fault}."
+            answer = _refusal(ApiError(503, "StoreFailed", why, retry_after_seconds=RETRY_AFTER_SECONDS))
         except ClientGone:
             return
         except Exception:
@@ -130,8 +138,9 @@ class CallingApi:
         self, found: Found, head: Head, body: bytes, resource: Resource, request_id: str
     ) -> _Asking:
         operation = found.operation
-        version = choose_version(_api_version(head.query))
-        model = read_body(operation.request, body) if operation.request else None
+        surface = self._surfaces[operation.name]
+        version = choose_version(_api_version(head.query), surface.versions)
+        model = surface.read(operation, body)
         asked = Asked(
             api_version=version.served,
             request_id=_client_request_id(head) or request_id,
@@ -139,10 +148,10 @@ class CallingApi:
             operation=operation.name,
         )
         warnings = self._warnings(version, model)
-        request = Request(resource, found.ids, model, asked)
+        request = Request(resource, found.ids, model, asked, head.query)
         repeatable = bool(asked.repeatability_id)
         made = fingerprint(operation.name, head.raw_path, body) if repeatable else ""
-        return _Asking(found, request, warnings, made)
+        return _Asking(found, surface.handler_of(operation), request, warnings, made)
 
     def _warnings(self, version: Version, model: Model | None) -> list[str]:
         warnings = [version.warning] if version.warning else []
@@ -158,9 +167,6 @@ class CallingApi:
     def _perform(self, asking: _Asking) -> Reply:
         """Do it, or find that it was done before. Nothing waits in here: two attempts cannot both do it."""
         operation, request = asking.found.operation, asking.request
-        built = BUILT.get(operation.name)
-        if built is None:
-            raise _not_built(operation)
         request_id = request.asked.repeatability_id
         key = f"{request.resource.id} {request_id}"
         if request_id:
@@ -168,7 +174,7 @@ class CallingApi:
             if earlier:
                 check_same(request_id, earlier, asking.fingerprint)
                 return earlier
-        model = built.handler(self._switchboard, request)
+        model = asking.handler(request)
         body = b"" if model is None else msgspec.json.encode(model)
         reply = Reply(status=operation.success[0], body=body, fingerprint=asking.fingerprint)
         if request_id:
@@ -193,16 +199,6 @@ def _ids(head: Head, request_id: str) -> tuple[tuple[str, str], ...]:
     if theirs and head.headers.get("x-ms-return-client-request-id", "").lower() == "true":
         return ours, ("x-ms-client-request-id", theirs)
     return (ours,)
-
-
-def _not_built(operation: Operation) -> ApiError:
-    return ApiError(
-        501,
-        "NotImplemented",
-        f"{operation.name} ({operation.method} {operation.path}) is not built in Onhook yet. The request is"
-        " well-formed and signed; COVERAGE.md lists what is built.",
-        target=operation.name,
-    )
 
 
 def _refusal(refusal: ApiError) -> Answer:

@@ -7,7 +7,6 @@ leaves the data directory. It can sign for any name: whoever reads the key can i
 those who trust it, so it is not put into the system's trust store.
 """
 
-import os
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +18,8 @@ import certifi
 import trustme
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+
+from onhook.server.files import write_whole
 
 AUTHORITY_NAME = "Onhook local certificate authority"
 ALWAYS_NAMED = ("localhost", "127.0.0.1", "::1")
@@ -75,11 +76,11 @@ def prepare(directory: Path, hostnames: Sequence[str], now: datetime) -> Certifi
             not_before=now - timedelta(days=1),
             not_after=now + timedelta(days=VALID_DAYS),
         )
-        _write(paths.key, made.private_key_pem.bytes(), mode=0o600)
-        _write(paths.certificate, b"".join(blob.bytes() for blob in made.cert_chain_pems), mode=0o644)
+        write_whole(paths.key, made.private_key_pem.bytes(), mode=0o600)
+        write_whole(paths.certificate, b"".join(blob.bytes() for blob in made.cert_chain_pems), mode=0o644)
     bundle = authority.cert_pem.bytes() + Path(certifi.where()).read_bytes()
     if not paths.bundle.exists() or paths.bundle.read_bytes() != bundle:
-        _write(paths.bundle, bundle, mode=0o644)
+        write_whole(paths.bundle, bundle, mode=0o644)
     return paths
 
 
@@ -107,8 +108,8 @@ def _authority(paths: CertificatePaths) -> trustme.CA:
     present = [paths.authority.exists(), paths.authority_key.exists()]
     if not any(present):
         authority = trustme.CA(organization_name=AUTHORITY_NAME)
-        _write(paths.authority_key, authority.private_key_pem.bytes(), mode=0o600)
-        _write(paths.authority, authority.cert_pem.bytes(), mode=0o644)
+        write_whole(paths.authority_key, authority.private_key_pem.bytes(), mode=0o600)
+        write_whole(paths.authority, authority.cert_pem.bytes(), mode=0o644)
         return authority
     if not all(present):
         missing = paths.authority_key if present[0] else paths.authority
@@ -141,16 +142,6 @@ def _is_good(paths: CertificatePaths, names: Sequence[str], now: datetime) -> bo
 
 def _address(name: object) -> str:
     return str(name) if isinstance(name, IPv4Address | IPv6Address) else ""
-
-
-def _write(path: Path, data: bytes, *, mode: int) -> None:
-    """Whole or not at all, and never readable by others for a moment."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}.new")
-    beside.unlink(missing_ok=True)
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-    beside.replace(path)
 
 
 def _quoted(text: str) -> str:

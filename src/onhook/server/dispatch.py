@@ -107,5 +107,5 @@ def _not_found(method: str, raw_path: str) -> ApiError:
         404,
         "NotFound",
         f"No HTTP resource was found that matches {method} {shown(raw_path)}. Operations begin with"
-        " /calling/callConnections or /calling/recordings.",
+        " /calling/callConnections, /calling/recordings, /identities, /phoneNumbers or /sip.",
     )

@@ -1,7 +1,7 @@
 """The operations that are built: what each asks of the switchboard, and how far its behaviour is known."""
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
@@ -40,9 +40,12 @@ class Request(NamedTuple):
     ids: tuple[str, ...]
     body: Model | None
     asked: Asked
+    query: str = ""
+    """What stands behind the question mark, percent-encoded as it came."""
 
 
-Handler: TypeAlias = Callable[[Switchboard, Request], Model | None]
+Handler: TypeAlias = Callable[[Any, Request], Model | None]
+"""First comes whom the API asks: of Call Automation, the switchboard."""
 
 
 class Built(NamedTuple):

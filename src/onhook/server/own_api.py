@@ -65,22 +65,12 @@ class OwnApi:
     def _guarded(self, page: Page) -> Page:
         async def answer(request: Request) -> Response:
             try:
-                self._check_caller(request)
+                check_caller(request, self._settings)
                 return await page(request)
             except ApiError as refusal:
                 return Response(refusal.body(), refusal.status, media_type=JSON)
 
         return answer
-
-    def _check_caller(self, request: Request) -> None:
-        if self._settings.own_api == "always":
-            return
-        peer = request.client.host if request.client else ""
-        name = request.url.hostname or ""
-        if not is_loopback(peer):
-            raise _forbidden(f"{peer or 'An unknown peer'} is not this machine")
-        if not is_loopback(name) and name not in self._settings.hostnames:
-            raise _forbidden(f"{shown(name)} is no name of this machine")
 
     async def health(self, _request: Request) -> Response:
         ready = self._ready()
@@ -140,6 +130,18 @@ class OwnApi:
         if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:9]) <= most:
             raise ApiError(400, "InvalidLimit", f"limit {shown(text)} is not 1 to {most}.", target="limit")
         return int(text)
+
+
+def check_caller(request: Request, settings: ServerSettings) -> None:
+    """Raises ApiError 403 for a caller that may not read /onhook/."""
+    if settings.own_api == "always":
+        return
+    peer = request.client.host if request.client else ""
+    name = request.url.hostname or ""
+    if not is_loopback(peer):
+        raise _forbidden(f"{peer or 'An unknown peer'} is not this machine")
+    if not is_loopback(name) and name not in settings.hostnames:
+        raise _forbidden(f"{shown(name)} is no name of this machine")
 
 
 def _form(request: Request, default: str, *others: str) -> str:

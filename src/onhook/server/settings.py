@@ -22,5 +22,11 @@ class ServerSettings:
     max_requests_in_flight: int = 2000
     """More at a time are answered 503 with Retry-After."""
     max_calls_listed: int = 1000
+    token_issuer: str = ""
+    """`iss` of the tokens that this server signs; empty: its own address."""
+    token_key_days: int = 30
+    """How long a signing key is used before a new one is made."""
+    sip_routing: Literal["api", "file"] = "api"
+    """What counts for trunks and routes: what the SIP routing API changed, or onhook.toml alone."""
     request_limits: tuple[str, ...] = ()
     """As server/throttle.py reads them: "createCall 2/10"."""

@@ -1,9 +1,8 @@
 """How often a resource may ask for an operation: a token bucket for each pair of them.
 
-Without a setting nothing is limited but what Microsoft documents: the identity operations (service
-limits, rates for 30 seconds). For Call Automation no rate is published, so none is set; `limits.requests`
-sets one, to see how an application takes 429 (assumed: every request with a good signature counts, those
-answered 400 and those sent again included).
+Microsoft documents rates for the Identity API only, which keeps its own (identity_api.py). For the other
+operations none is set; `limits.requests` sets one, to see how an application takes 429 (assumed: every
+request with a good signature counts, those answered 400 and those sent again included).
 
 429 carries Retry-After: without it neither SDK asks a POST again (validated). Its code is assumed: 8516,
 documented as "throttled" for Call Automation, and TooManyRequests elsewhere.
@@ -16,6 +15,8 @@ from typing import NamedTuple
 
 from onhook.acs.errors import THROTTLED, ApiError
 from onhook.acs.operations import BY_NAME
+from onhook.acs.phone_operations import OPERATIONS as PHONE_OPERATIONS
+from onhook.acs.sip_routing_operations import OPERATIONS as SIP_OPERATIONS
 
 MAX_REQUESTS = 1_000_000
 MAX_SECONDS = 86_400.0
@@ -41,19 +42,11 @@ class Limit(NamedTuple):
     """None: not limited."""
 
 
-DOCUMENTED = {
-    "createUser": Rate(1000, 30),
-    "deleteUser": Rate(500, 30),
-    "issueToken": Rate(1000, 30),
-    "revokeTokens": Rate(500, 30),
-    "exchangeTeamsToken": Rate(500, 30),
-}
-"""Identity, for each resource. Creating a user with a token is createUser, and has the same rate."""
-KNOWN = {name.lower(): name for name in (*BY_NAME, *DOCUMENTED)}
+KNOWN = {name.lower(): name for name in (*BY_NAME, *(o.name for o in (*PHONE_OPERATIONS, *SIP_OPERATIONS)))}
 
 
 def read_limit(text: str) -> Limit:
-    """`createCall 2/10` is 2 in 10 seconds, `createUser off` no limit. Raises ValueError saying why not."""
+    """`createCall 2/10` is 2 in 10 seconds, `createCall off` no limit. Raises ValueError saying why not."""
     match = WRITTEN.fullmatch(" ".join(text.split()))
     if match is None:
         raise ValueError("it is not OPERATION REQUESTS/SECONDS or OPERATION off")
@@ -86,7 +79,7 @@ class Throttle:
     """
 
     def __init__(self, limits: Iterable[str] = ()) -> None:
-        rates: dict[str, Rate | None] = {**DOCUMENTED, **dict(map(read_limit, limits))}
+        rates = dict(map(read_limit, limits))
         self._rates = {operation: rate for operation, rate in rates.items() if rate}
         self._buckets: dict[tuple[str, str], _Bucket] = {}
 

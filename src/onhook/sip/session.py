@@ -35,7 +35,7 @@ class State(Enum):
     IDLE = auto()
     CALLING = auto()  # INVITE sent, nothing came yet
     PROCEEDING = auto()  # a provisional response came
-    ABANDONED = auto()  # given up before any response: CANCEL has to wait for one (section 9.1)
+    ABANDONED = auto()  # given up before any response: CANCEL waits for one, the INVITE goes on (section 9.1)
     CANCELLING = auto()  # CANCEL sent
     CONFIRMED = auto()  # answered and acknowledged
     RELEASING = auto()  # BYE sent
@@ -405,12 +405,6 @@ class OutboundSession(Machine[State]):
     def undeliverable(self, error: Undeliverable) -> Outputs:
         return self._finish(error)
 
-    def abandon(self, _: HangUp) -> Outputs:
-        """Nothing came yet, so nothing may be cancelled yet; at least stop repeating the INVITE."""
-        assert self._invite is not None
-        self._invite.deadlines.pop(TimerA, None)
-        return []
-
     def no_response(self, _: NoResponse) -> Outputs:
         assert self._invite is not None
         self._invite.deadlines.pop(TimerA, None)
@@ -460,7 +454,7 @@ class OutboundSession(Machine[State]):
         (State.CALLING, TimedOut): (State.ENDED, time_out),
         (State.CALLING, Undeliverable): (State.ENDED, undeliverable),
         (State.CALLING, NoResponse): (State.ABANDONED, no_response),
-        (State.CALLING, HangUp): (State.ABANDONED, abandon),
+        (State.CALLING, HangUp): (State.ABANDONED, nothing),
         (State.PROCEEDING, Provisional): (State.PROCEEDING, ring),
         (State.PROCEEDING, Success): (State.CONFIRMED, connect),
         (State.PROCEEDING, Failure): (State.ENDED, refuse),

@@ -6,12 +6,15 @@ transaction before anything of it leaves the machine, so that a crash loses eith
 
 import msgspec
 
+from onhook.calls.grid import GridDelivery, SubscriptionRecord
 from onhook.calls.outbox import OutboxEvent, Settlement
 from onhook.calls.record import CallRecord
 from onhook.facts import Fact
 
 MAX_FORGOTTEN_AT_A_TIME = 1_000
 """Calls that one cleaning of a store drops; nothing else can be written meanwhile."""
+MAX_DELIVERIES_FORGOTTEN_AT_A_TIME = 10_000
+"""The same for events that Event Grid is done with."""
 
 
 class KeptReply(msgspec.Struct, frozen=True):
@@ -28,9 +31,23 @@ class Batch(msgspec.Struct):
     events: list[OutboxEvent] = msgspec.field(default_factory=list[OutboxEvent])
     settlements: list[Settlement] = msgspec.field(default_factory=list[Settlement])
     replies: list[KeptReply] = msgspec.field(default_factory=list[KeptReply])
+    subscriptions: dict[str, SubscriptionRecord | None] = msgspec.field(
+        default_factory=dict[str, SubscriptionRecord | None]
+    )
+    """By name; None deletes it."""
+    grid_deliveries: dict[str, GridDelivery] = msgspec.field(default_factory=dict[str, GridDelivery])
+    """By id, as they stand at the end of the turn."""
 
     def __bool__(self) -> bool:
-        return bool(self.facts or self.records or self.events or self.settlements or self.replies)
+        return bool(
+            self.facts
+            or self.records
+            or self.events
+            or self.settlements
+            or self.replies
+            or self.subscriptions
+            or self.grid_deliveries
+        )
 
 
 class StoreFailed(Exception):

@@ -8,15 +8,18 @@ from typing import Any
 
 import msgspec
 
+from onhook.calls.grid import GridDelivery, SubscriptionRecord
 from onhook.calls.record import CallRecord
 from onhook.facts import Fact, Timeline
 
 _encoder = msgspec.msgpack.Encoder()
 _facts_decoder = msgspec.msgpack.Decoder(list[Fact])
 _record_decoder = msgspec.msgpack.Decoder(CallRecord)
+_subscription_decoder = msgspec.msgpack.Decoder(SubscriptionRecord)
+_delivery_decoder = msgspec.msgpack.Decoder(GridDelivery)
 
 
-def encode(value: list[Fact] | CallRecord) -> bytes:
+def encode(value: list[Fact] | CallRecord | SubscriptionRecord | GridDelivery) -> bytes:
     try:
         return _encoder.encode(value)
     except UnicodeEncodeError:
@@ -31,6 +34,16 @@ def decode_facts(body: bytes) -> Timeline:
 def decode_record(body: bytes) -> CallRecord:
     """Raises as decode_facts."""
     return _record_decoder.decode(body)
+
+
+def decode_subscription(body: bytes) -> SubscriptionRecord:
+    """Raises as decode_facts."""
+    return _subscription_decoder.decode(body)
+
+
+def decode_delivery(body: bytes) -> GridDelivery:
+    """Raises as decode_facts."""
+    return _delivery_decoder.decode(body)
 
 
 def repair(text: str) -> str:

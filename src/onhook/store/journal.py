@@ -13,6 +13,7 @@ import logging
 from collections.abc import Callable, Collection
 from typing import Protocol
 
+from onhook.calls.grid import GridDelivery, SubscriptionRecord
 from onhook.calls.outbox import OutboxEvent, Settlement
 from onhook.calls.record import CallRecord
 from onhook.facts import Fact
@@ -66,6 +67,19 @@ class Journal:
         self._batch.replies.append(reply)
         self._schedule()
 
+    def add_subscription(self, record: SubscriptionRecord) -> None:
+        self._batch.subscriptions[record.name] = record
+        self._schedule()
+
+    def drop_subscription(self, name: str) -> None:
+        self._batch.subscriptions[name] = None
+        self._schedule()
+
+    def add_grid_delivery(self, delivery: GridDelivery) -> None:
+        """Save the delivery as it is now; the newest of a turn counts."""
+        self._batch.grid_deliveries[delivery.id] = delivery
+        self._schedule()
+
     def then(self, action: Callable[[], None]) -> None:
         """Run `action` once everything added so far is saved."""
         self._after.append(action)
@@ -85,6 +99,11 @@ class Journal:
         batch.records = {key: record for key, record in batch.records.items() if key not in call_ids}
         batch.events = [event for event in batch.events if event.call_id not in call_ids]
         batch.replies = [reply for reply in batch.replies if reply.key not in reply_keys]
+        batch.grid_deliveries = {
+            key: delivery
+            for key, delivery in batch.grid_deliveries.items()
+            if delivery.call_id not in call_ids
+        }
 
     async def written(self) -> None:
         """Return once everything added so far is saved; raises StoreFailed if the next save fails."""
@@ -115,6 +134,15 @@ class Journal:
                 future.set_result(None)
         for action in after:
             _run(action)
+
+    def lose(self) -> None:
+        """Forget what is not saved, as a crash does: nothing of it happens any more."""
+        if self._scheduled is not None:
+            self._scheduled.cancel()
+        self._scheduled, self._batch, self._after = None, Batch(), []
+        for future in self._waiting:
+            future.cancel()
+        self._waiting = []
 
     def _schedule(self) -> None:
         if self._scheduled is None:

@@ -2,19 +2,29 @@
 
 import copy
 
+from onhook.calls.grid import GridDelivery, SubscriptionRecord
 from onhook.calls.outbox import OutboxEvent, Settlement
 from onhook.calls.record import CallRecord
 from onhook.facts import Fact, Timeline
-from onhook.store.batch import MAX_FORGOTTEN_AT_A_TIME, Batch
+from onhook.store.batch import (
+    MAX_DELIVERIES_FORGOTTEN_AT_A_TIME,
+    MAX_FORGOTTEN_AT_A_TIME,
+    Batch,
+)
+from onhook.store.kept import MemoryKept
 
 
 class MemoryStore:
     def __init__(self) -> None:
+        self.kept = MemoryKept()
+        """Users and documents."""
         self._facts: dict[str, list[Fact]] = {}
         self._records: dict[str, CallRecord] = {}
         self._outbox: dict[str, OutboxEvent] = {}
         self._abandoned: dict[str, OutboxEvent] = {}
         self._replies: dict[str, tuple[float, bytes]] = {}
+        self._subscriptions: dict[str, SubscriptionRecord] = {}
+        self._deliveries: dict[str, GridDelivery] = {}
 
     def save(self, batch: Batch) -> None:
         for call_id, facts in batch.facts:
@@ -28,6 +38,12 @@ class MemoryStore:
             self._settle(settled)
         for reply in batch.replies:
             self._replies.setdefault(reply.key, (reply.at, reply.body))
+        for name, subscription in batch.subscriptions.items():
+            if subscription is None:
+                self._subscriptions.pop(name, None)
+            else:
+                self._subscriptions[name] = subscription
+        self._deliveries |= batch.grid_deliveries
 
     def _settle(self, settled: Settlement) -> None:
         event = self._outbox.get(settled.event_id)
@@ -66,6 +82,23 @@ class MemoryStore:
         kept = self._replies.get(key)
         return kept[1] if kept else None
 
+    def subscriptions(self) -> list[SubscriptionRecord]:
+        """In the order of their names."""
+        return [self._subscriptions[name] for name in sorted(self._subscriptions)]
+
+    def open_grid_deliveries(self) -> list[GridDelivery]:
+        """In the order in which they were published."""
+        return [delivery for delivery in self._deliveries.values() if delivery.open]
+
+    def grid_deliveries(self, *, subscription: str, event_id: str = "", limit: int) -> list[GridDelivery]:
+        """The newest first; of all events if none is named."""
+        found = [
+            delivery
+            for delivery in reversed(self._deliveries.values())
+            if delivery.subscription == subscription and event_id in {"", delivery.event_id}
+        ]
+        return found[:limit]
+
     def forget(self, *, calls_before: float, replies_before: float) -> int:
         """Drop calls that ended before the one time, replies kept before the other; how many calls.
 
@@ -84,6 +117,13 @@ class MemoryStore:
             event_id: event for event_id, event in self._abandoned.items() if event.call_id not in gone
         }
         self._replies = {key: kept for key, kept in self._replies.items() if kept[0] >= replies_before}
+        done = [
+            key
+            for key, each in self._deliveries.items()
+            if not each.open and each.published_at < calls_before
+        ]
+        for key in done[:MAX_DELIVERIES_FORGOTTEN_AT_A_TIME]:
+            del self._deliveries[key]
         return len(gone)
 
     def close(self) -> None:

@@ -12,16 +12,20 @@ from pathlib import Path
 
 import msgspec
 
+from onhook.calls.grid import GridDelivery, SubscriptionRecord
 from onhook.calls.outbox import OutboxEvent, Settlement
 from onhook.calls.record import CallRecord
 from onhook.facts import Timeline
+from onhook.store import grid_tables
 from onhook.store.batch import MAX_FORGOTTEN_AT_A_TIME, Batch, StoreFailed
 from onhook.store.encoding import decode_facts, decode_record, encode, repair
+from onhook.store.kept import SCHEMA as KEPT_SCHEMA
+from onhook.store.kept import SqliteKept
 
 VERSION = 1
 BUSY_SECONDS = 5.0
 """How long another process may hold the file before a write fails."""
-TABLES = ("call", "fact", "outbox", "reply")
+TABLES = ("call", "fact", "outbox", "reply", *grid_tables.TABLES)
 SCHEMA = (
     """create table if not exists call (
     id text primary key, started_at real not null, ended_at real, body blob not null
@@ -40,6 +44,7 @@ SCHEMA = (
     key text primary key, at real not null, body blob not null
 ) without rowid""",
     "create index if not exists reply_at on reply (at)",
+    *grid_tables.SCHEMA,
 )
 OUTBOX_COLUMNS = "id, call_id, type, uri, body, created_at, due, attempts"
 INSERT_EVENT = (
@@ -70,6 +75,8 @@ class SqliteStore:
         except StoreFailed:
             self._db.close()
             raise
+        self.kept = SqliteKept(self._db, self._told, self._transaction)
+        """Users and documents."""
 
     def _check_version(self, *, read_only: bool) -> None:
         """Before anything is changed: a file of somebody else stays as it is."""
@@ -91,7 +98,7 @@ class SqliteStore:
         execute("pragma synchronous = normal")
         execute("pragma wal_autocheckpoint = 4000")
         with self._transaction("prepare"):
-            for statement in SCHEMA:
+            for statement in (*SCHEMA, *KEPT_SCHEMA):
                 execute(statement)
             execute(f"pragma user_version = {VERSION}")
 
@@ -139,6 +146,7 @@ class SqliteStore:
             self._settle(batch.settlements)
             if replies:
                 many("insert or ignore into reply values (?, ?, ?)", replies)
+            grid_tables.save(self._db, batch.subscriptions, batch.grid_deliveries.values())
 
     def _settle(self, settlements: Iterable[Settlement]) -> None:
         for settled in settlements:
@@ -193,6 +201,21 @@ class SqliteStore:
             row = self._db.execute("select body from reply where key = ?", (key,)).fetchone()
             return row[0] if row else None
 
+    def subscriptions(self) -> list[SubscriptionRecord]:
+        """In the order of their names."""
+        with self._told("read"):
+            return grid_tables.subscriptions(self._db)
+
+    def open_grid_deliveries(self) -> list[GridDelivery]:
+        """In the order in which they were published."""
+        with self._told("read"):
+            return grid_tables.open_deliveries(self._db)
+
+    def grid_deliveries(self, *, subscription: str, event_id: str = "", limit: int) -> list[GridDelivery]:
+        """The newest first; of all events if none is named."""
+        with self._told("read"):
+            return grid_tables.newest_deliveries(self._db, subscription, event_id, limit)
+
     def forget(self, *, calls_before: float, replies_before: float) -> int:
         """Drop calls that ended before the one time, replies kept before the other; how many calls.
 
@@ -206,6 +229,7 @@ class SqliteStore:
             execute(f"delete from outbox where abandoned and call_id in ({OLD_CALLS})", old)  # noqa: S608  # as above
             dropped = execute(f"delete from call where id in ({OLD_CALLS})", old).rowcount  # noqa: S608  # as above
             execute("delete from reply where at < ?", (replies_before,))
+            grid_tables.forget(self._db, calls_before)
         return dropped
 
     def close(self) -> None:

@@ -129,6 +129,10 @@ class Floor:
             if self._by_leg.pop(leg.id, None) is not None:
                 self._media.close(leg.id)
 
+    def reroute(self, directory: Directory) -> None:
+        """From now on calls are placed by `directory`; those that are open keep their trunks."""
+        self.directory = directory
+
     # After a restart
 
     def recover(self) -> int:
@@ -286,7 +290,12 @@ class Floor:
             self._media.start(effect)
 
     def _close_media(self, call: Call, leg: str) -> list[Effect]:
-        return call.media_closed(self._media.close(leg))
+        try:
+            counted = self._media.close(leg)
+        except Exception as error:  # noqa: BLE001  # as in _guard; without a count the call would never end
+            counted = MediaMeasured(at=self._sources.now(), leg=leg, sent=0, received=0)
+            return [*self._fault(call, error), *call.media_closed(counted)]
+        return call.media_closed(counted)
 
     def _send_all(self) -> None:
         transmits, self._transmits = self._transmits, []
@@ -369,10 +378,11 @@ class Floor:
                 self._count(call, leg)
             if call.state is State.ENDED:
                 self._end(call)
-        if call.done:
+        done = call.done
+        if done:
             for leg in call.legs.telephones:
                 self._by_sip_id.pop(leg.sip_call_id, None)
-        self._deadlines.set(call, call.deadline)
+        self._deadlines.set(call, None if done else call.deadline)
 
     def _count(self, call: Call, leg: Telephone) -> None:
         """A leg takes a place on its trunk, and of its caller id, from its INVITE to its end."""

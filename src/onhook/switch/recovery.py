@@ -50,7 +50,7 @@ def rebuild(
                 ring_seconds=limits.ring_seconds,
                 trunks=by_leg,
             )
-            if call.state not in {State.NEW, State.ENDED}:
+            if call.state in {State.CONNECTING, State.CONNECTED, State.DISCONNECTING}:
                 call.timeline = timeline  # numbered as it is kept
                 return call
     except Exception:

@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 import json
 import secrets
+import tempfile
 import time
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import aiohttp
 from aiohttp import web
@@ -27,6 +28,8 @@ CALLEE = "+14255550199"
 FIRST_RTP_PORT, RTP_PORTS = 30_000, 1_598
 """Not the usual range, which other servers of this machine have, and drawn anew each time."""
 WAIT_SECONDS = 20.0
+AUTHORITY: Final = tempfile.TemporaryDirectory(prefix="onhook-authority-")
+"""One certificate authority for all servers of a test run, made by the first."""
 OVER = frozenset({"CreateCallFailed", "CallDisconnected"})
 TALKED = ["CallConnected", "ParticipantsUpdated", "CallDisconnected"]
 """The events of a call that was answered."""
@@ -106,7 +109,7 @@ class Told:
     @property
     def evidence(self) -> list[str]:
         """The facts that the evidence names by number, each in a word or two: "→ INVITE", "← 486"."""
-        numbers = [proof["fact"] for proof in self.why["evidence"]]
+        numbers: list[int] = [proof["fact"] for proof in self.why["evidence"]]
         assert numbers == sorted(set(numbers))
         return [in_short(self.facts[number - 1]) for number in numbers]
 
@@ -118,6 +121,7 @@ class Told:
     def timeline(self) -> list[str]:
         return [in_short(fact) for fact in self.facts]
 
+    @property
     def media(self) -> dict[str, Any]:
         """The last count of RTP."""
         return next(fact for fact in reversed(self.facts) if fact["kind"] == "media")
@@ -205,13 +209,13 @@ class Rig:
 
 @contextlib.asynccontextmanager
 async def rig(
-    folder: Path, trunk_port: int, transport: str = "udp", **settings: object
+    folder: Path, trunk_port: int, transport: str = "udp", settings: Mapping[str, object] | None = None
 ) -> AsyncGenerator[Rig]:
-    """A server whose only trunk is 127.0.0.1:`trunk_port`; `settings` as section__name=value."""
+    """A server whose only trunk is 127.0.0.1:`trunk_port`; `settings` by section__name."""
     first_rtp_port = FIRST_RTP_PORT + 2 * secrets.randbelow(500)
     given: dict[str, object] = {
         "server__port": 0,
-        "server__data_directory": folder / "authority",
+        "server__data_directory": AUTHORITY.name,
         "sip__port": 0,
         "media__first_port": first_rtp_port,
         "media__last_port": first_rtp_port + RTP_PORTS,
@@ -220,7 +224,7 @@ async def rig(
         "trunk__sipp__host": "127.0.0.1",
         "trunk__sipp__port": trunk_port,
         "trunk__sipp__transport": transport,
-        **settings,
+        **(settings or {}),
     }
     config = load(None, {f"ONHOOK_{name.upper()}": str(value) for name, value in given.items()})
     listener = Listener()
@@ -253,12 +257,12 @@ async def play(
     *,
     keys: dict[str, str] | None = None,
     options: tuple[str, ...] = (),
-    **settings: object,
+    settings: Mapping[str, object] | None = None,
 ) -> Played:
     """One call to SIPp playing `scenario`; SIPp must be content, and the call over, at the end."""
     port = free_port()
     async with (
-        rig(folder, port, transport, **settings) as made,
+        rig(folder, port, transport, settings) as made,
         sipp(
             scenario, folder / "sipp", port=port, transport=transport, keys=keys, options=options
         ) as far_end,

@@ -9,8 +9,8 @@ the result is an ordinary scenario that `sipp -sf` plays. All else is SIPp's own
     <request method="BYE" cseq="1" [tag=…] [sdp=…] [send=…]>Header: value</request>
                               a request of the callee within the dialog
 
-`sdp` is the direction of an audio description to send ("sendrecv"), `tag` the end of the callee's tag (another
-one is another fork), `send` goes into the `<send>` as it is ('retrans="500"').
+`sdp` is the direction of an audio description to send ("sendrecv"), `tag` the end of the callee's tag
+(another one is another fork), `send` goes into the `<send>` as it is ('retrans="500"').
 """
 
 import re

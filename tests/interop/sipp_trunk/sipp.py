@@ -24,6 +24,8 @@ FIRST_PORT, LAST_PORT = 15_000, 19_998
 """Below the ports that Linux gives to outgoing connections, and below our RTP ports."""
 _LISTENING = {"udp": "07", "tcp": "0A"}  # states in /proc/net, include/net/tcp_states.h
 _MESSAGE = re.compile(r"\A(?:UDP|TCP) message (sent|received) [^\n]*:\n\n")
+_OVERLOAD = re.compile(r"\AThe following events occurred:\n(?:[^\n]*Overload warning: [^\n]*\n*)+\Z")
+"""A log that holds nothing else: SIPp's watchdog says that it did not get to run, no fault of anybody."""
 _RULE = re.compile(r"^-{40,} [^\n]*\n", re.MULTILINE)
 
 
@@ -70,12 +72,22 @@ class Sipp:
             await self._process.wait()
         assert self._process.returncode is not None
         received, sent = self._messages()
-        return Ended(self._process.returncode, self._read(ERRORS), received, sent)
+        return Ended(self._process.returncode, _OVERLOAD.sub("", self._read(ERRORS)), received, sent)
 
     def kill(self) -> None:
         """End it at once, as a crash of the far end would: its sockets close, and nobody says goodbye."""
         if self._process.returncode is None:
             self._process.kill()
+
+    def signal(self, number: int) -> None:
+        """SIGSTOP makes it deaf: its sockets stay open, and nobody reads them."""
+        self._process.send_signal(number)
+
+    async def until_received(self, method: str) -> None:
+        """Wait until it has a request of `method`. Raises TimeoutError."""
+        async with asyncio.timeout(START_SECONDS):
+            while not any(message.startswith(f"{method} ") for message in self._messages()[0]):  # noqa: ASYNC110  # another process's file has no event
+                await asyncio.sleep(POLL_SECONDS)
 
     def _read(self, name: str) -> str:
         path = self._folder / name

@@ -203,6 +203,15 @@ VALUES = {
     "ipv6_host": "::1",
     "delays_seconds": "7",
     "requests": "createCall 2/10",
+    "endpoint": "https://app.example/2",
+    "resource": "dev",
+    "schema": "cloudevents",
+    "event_types": "CallEnded,IncomingCall",
+    "subject_case_sensitive": "true",
+    "token_issuer": "https://calls.example",
+    "sip_routing": "file",
+    "api_trunk_transport": "tcp",
+    "refused_networks": "10.0.0.0/8,fd00::/8",
 }
 
 
@@ -217,11 +226,18 @@ def test_each_setting_of_the_table_can_be_given_by_its_variable(section: str, na
     env = {f"ONHOOK_{section.upper()}__{part}{name.upper()}": VALUES.get(name, "17")}
     if section == "route":
         env = {"ONHOOK_ROUTE__0__PATTERN": "y", "ONHOOK_ROUTE__0__TRUNKS": "carrier"} | env
+    if section == "subscription":
+        env = {"ONHOOK_SUBSCRIPTION__CARRIER__ENDPOINT": "https://app.example/1"} | env
     if name == "last_port":
         env["ONHOOK_MEDIA__FIRST_PORT"] = "30000"
     if name == "first_port":
         env["ONHOOK_MEDIA__LAST_PORT"] = "30001"
     changed = load(None, env)
     before = load(None, {})
-    of_section = {"resource": "directory", "trunk": "directory", "route": "directory"}.get(section, section)
+    of_section = {
+        "resource": "directory",
+        "trunk": "directory",
+        "route": "directory",
+        "subscription": "subscriptions",
+    }.get(section, section)
     assert getattr(changed, of_section) != getattr(before, of_section)

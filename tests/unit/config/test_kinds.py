@@ -113,7 +113,7 @@ def test_a_pattern_that_is_too_long_is_refused() -> None:
 
 
 def test_limits_of_requests() -> None:
-    assert kinds.LIMITS.read(["createCall 2/10", "createUser off"]) == ("createCall 2/10", "createUser off")
+    assert kinds.LIMITS.read(["createCall 2/10", "getCall off"]) == ("createCall 2/10", "getCall off")
     with pytest.raises(Unfit, match="makeCall is no operation") as raised:
         kinds.LIMITS.read(["createCall 2/10", "makeCall 2/10"])
     assert (raised.value.item, raised.value.value) == (1, "makeCall 2/10")

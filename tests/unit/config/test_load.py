@@ -315,8 +315,8 @@ WRONG = [
         "port = 5060",
         1,
         (
-            "port: no such section. Sections are server, sip, media, store, delivery, limits, "
-            "carrier, resource, trunk, route."
+            "port: no such section. Sections are server, sip, media, store, delivery, "
+            "limits, carrier, resource, trunk, subscription, route."
         ),
     ),
     ("server = 1", 1, "server: expected a section, got 1. Write [server]."),

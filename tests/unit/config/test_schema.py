@@ -25,7 +25,9 @@ each_setting = pytest.mark.parametrize(
 @each_setting
 def test_a_default_is_of_its_own_kind(section: str, setting: Setting) -> None:
     if setting.default is REQUIRED:
-        assert section in {"resource", "trunk", "route"}, "a server must start without any configuration"
+        assert section in {"resource", "trunk", "route", "subscription"}, (
+            "a server must start without any configuration"
+        )
         return
     written = tomllib.loads(f"value = {as_toml(setting.default)}")["value"]
     assert setting.kind.read(written) == setting.default
@@ -60,7 +62,8 @@ def test_units_stand_last_in_names() -> None:
 
 
 def test_passwords_and_keys_are_secret() -> None:
-    assert {setting.name for _, setting in ALL if setting.secret} == {"access_keys", "password"}
+    secret = {f"{section}.{setting.name}" for section, setting in ALL if setting.secret}
+    assert secret == {"resource.access_keys", "trunk.password", "subscription.endpoint"}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ HERE = ("192.0.2.7", 7000)
 
 
 def offer(host: str = "192.0.2.1", port: int = 6000, **settings: str) -> bytes:
-    return make_offer(host, port, 1, 1, **settings).to_bytes()  # type: ignore[arg-type]
+    return make_offer(host, port, 1, 1, **settings).to_bytes()  # type: ignore[arg-type]  # settings of an offer, by name
 
 
 def described(body: bytes | None) -> SessionDescription:

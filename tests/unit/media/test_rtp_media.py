@@ -204,7 +204,7 @@ async def test_a_host_name_in_the_answer_is_looked_up() -> None:
                 (socket.AF_INET, socket.SOCK_DGRAM, 17, "", ("127.0.0.1", far_end.port)),
             ]
 
-        asyncio.get_running_loop().getaddrinfo = look_up  # type: ignore[method-assign]
+        asyncio.get_running_loop().getaddrinfo = look_up  # type: ignore[method-assign]  # the fault that is tested
         media.open("a")
         media.start(StartMedia("a", "media.example", far_end.port, 0, "PCMU"))
         assert (await far_end.packets(1))[0].marker
@@ -219,7 +219,7 @@ async def test_a_host_name_that_is_unknown_is_not_sent_to() -> None:
             asked.set()
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-        asyncio.get_running_loop().getaddrinfo = look_up  # type: ignore[method-assign]
+        asyncio.get_running_loop().getaddrinfo = look_up  # type: ignore[method-assign]  # the fault that is tested
         media.open("a")
         media.start(StartMedia("a", "nowhere.example", far_end.port, 0, "PCMU"))
         await asyncio.wait_for(asked.wait(), PATIENCE_SECONDS)
@@ -283,7 +283,7 @@ async def test_missed_ticks_are_skipped_not_caught_up() -> None:
                 held.set()
             sending(tick)
 
-        media._send_silence = stumble  # type: ignore[method-assign]
+        media._send_silence = stumble  # type: ignore[method-assign]  # the fault that is tested
         packets = await far_end.packets(8)
         gaps = [(b.timestamp - a.timestamp) & 0xFFFFFFFF for a, b in pairwise(packets)]
         assert max(gaps) >= 5 * 160
@@ -303,7 +303,7 @@ async def test_a_tick_that_fails_is_logged_and_the_next_one_comes(caplog: pytest
                 raise ZeroDivisionError
             return ready()
 
-        media._ports.ready = fail_once  # type: ignore[method-assign]
+        media._ports.ready = fail_once  # type: ignore[method-assign]  # the fault that is tested
         await far_end.packets(5)
         assert "ZeroDivisionError" in caplog.text
 

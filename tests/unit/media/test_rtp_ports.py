@@ -16,7 +16,7 @@ FIRST = 10_040 + os.getpid() % 60 * 160
 
 @contextmanager
 def ports(count: int, **settings: float) -> Iterator[Ports]:
-    made = Ports(MediaSettings(first_port=FIRST, last_port=FIRST + 2 * count - 1, **settings))  # type: ignore[arg-type]
+    made = Ports(MediaSettings(first_port=FIRST, last_port=FIRST + 2 * count - 1, **settings))  # type: ignore[arg-type]  # settings, by name
     try:
         yield made
     finally:

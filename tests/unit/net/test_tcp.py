@@ -259,7 +259,7 @@ def test_an_attempt_nobody_answers_ends_in_time() -> None:
         async def never(*_: Any, **__: Any) -> None:
             await asyncio.Event().wait()
 
-        asyncio.get_running_loop().create_connection = never  # type: ignore[method-assign,assignment]
+        asyncio.get_running_loop().create_connection = never  # type: ignore[method-assign,assignment]  # the fault that is tested
         to = Destination("tcp", "127.0.0.1", 5060)
         transport.send(OPTIONS, to, to.host)
         await ear.until(lambda: ear.failures)
@@ -275,7 +275,7 @@ def test_a_host_that_cannot_be_reached(number: int) -> None:
         async def no_route(*_: Any, **__: Any) -> None:
             raise OSError(number, "as the loop words it")
 
-        asyncio.get_running_loop().create_connection = no_route  # type: ignore[method-assign,assignment]
+        asyncio.get_running_loop().create_connection = no_route  # type: ignore[method-assign,assignment]  # the fault that is tested
         to = Destination("tcp", "192.0.2.9", 5060)
         transport.send(OPTIONS, to, to.host)
         await ear.until(lambda: ear.failures)

@@ -239,6 +239,28 @@ def test_hanging_up_before_any_response_waits_with_the_cancel() -> None:
     assert Playbook() >> scene.gets(100) << "CANCEL" >> scene.gets(487) << "ACK" << "Refused 487"
 
 
+def test_hanging_up_before_any_response_keeps_repeating_the_invite() -> None:
+    """The response may be what was lost; without it the phone would ring on, and never be cancelled."""
+    scene = Scene()
+    scene.dials()
+    scene.hangs_up()
+    assert Playbook() >> scene.at(0.5) << "INVITE" >> scene.at(1.5) << "INVITE"
+    assert Playbook() >> scene.gets(180) << "CANCEL" >> scene.at(3.5) << "CANCEL"
+    assert Playbook() >> scene.gets(487) << "ACK" << "Refused 487"
+
+
+def test_a_call_given_up_stops_repeating_its_invite_after_the_no_response_time() -> None:
+    scene = Scene()
+    scene.dials()
+    scene.hangs_up()
+    for due in (0.5, 1.5, 3.5, 7.5):
+        assert Playbook() >> scene.at(due) << "INVITE"
+    assert Playbook() >> scene.at(10.0) << "timer no-response" << "Unanswered no-response"
+    assert Playbook() >> scene.at(31.9)
+    assert Playbook() >> scene.at(32.0) << "timer B"
+    assert scene.session.done
+
+
 @pytest.mark.parametrize("status", [180, 200])
 def test_an_answer_that_crosses_the_cancel_is_taken_and_released(status: int) -> None:
     scene = Scene()

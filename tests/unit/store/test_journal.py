@@ -341,6 +341,28 @@ def test_a_handler_that_fails_does_not_stop_the_tries() -> None:
     play(scene, FailingStore(failures=1))
 
 
+def test_what_is_lost_is_never_saved_and_never_leaves() -> None:
+    left: list[str] = []
+
+    async def scene(store: FailingStore, journal: Journal) -> None:
+        journal.add_facts("a", [asked()])
+        journal.then(lambda: left.append("a"))
+        with pytest.raises(StoreFailed):
+            await journal.written()
+        waiting = asyncio.ensure_future(journal.written())
+        await asyncio.sleep(0)
+        journal.lose()
+        await asyncio.sleep(RETRY_SECONDS * 2)
+        assert store.tried_at == [0.0]
+        assert waiting.cancelled()
+        journal.add_facts("b", [asked()])
+        await journal.written()
+        assert [batch.facts for batch in store.saved] == [[("b", [asked()])]]
+
+    play(scene, FailingStore(failures=1))
+    assert left == []
+
+
 # Facts of others
 
 
