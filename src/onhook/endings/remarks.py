@@ -99,7 +99,10 @@ def _answers(reading: Reading) -> list[Proof]:
         found += [Proof(number, words) for number in attempt.other_answers]
         if attempt.answer_repeats and not ack_lost(reading):
             count = len(attempt.answer_repeats)
-            found.append(Proof(attempt.answer_repeats[-1], f"the same answer came {count} more times"))
+            words = f"we repeated our answer {count} times, for no ACK had come"
+            if not attempt.inbound:
+                words = f"the same answer came {count} more times"
+            found.append(Proof(attempt.answer_repeats[-1], words))
     return found
 
 

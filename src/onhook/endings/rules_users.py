@@ -86,7 +86,7 @@ def _lost_user(reading: Reading) -> UserLeg | None:
 
 
 def _rang(reading: Reading, user: UserLeg) -> list[Proof | None]:
-    return [say.user_called(user), say.announced(reading)]
+    return [say.announced(reading), *say.decided(reading), say.user_called(user)]
 
 
 def _ring_time(reading: Reading, user: UserLeg) -> Proof:

@@ -408,6 +408,7 @@ EXPECTED: dict[str, Expected] = {
             (1, "this application joined the call"),
             (2, "user …anna01 was called"),
             (3, "IncomingCall was published for resource dev"),
+            (5, "the application answered the call (answerCall)"),
             (6, "user …anna01 answered"),
             (8, "another application left the call, and one participant remained"),
         ],
@@ -470,6 +471,7 @@ EXPECTED: dict[str, Expected] = {
         [
             (2, "user …anna01 was called"),
             (3, "IncomingCall was published for resource dev"),
+            (5, "the application rejected the call (rejectCall, none)"),
             (6, "user …anna01 declined the call (none)"),
         ],
     ),
