@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 import aiohttp
+from yarl import URL
 
 from onhook.calls.outbox import Fate, OutboxEvent, Settlement
 from onhook.delivery.refused_networks import RefusedNetworks
@@ -155,7 +156,9 @@ class Courier:
             assert self._session is not None, "deliver was called before start"
             authorization = self._authorize(event) if self._authorize else ""
             headers = {"Authorization": authorization} if authorization else None
-            posting = self._session.post(event.uri, data=event.body, headers=headers, allow_redirects=False)
+            # The query is the application's own, often a key: it goes out letter by letter.
+            url = URL(event.uri, encoded=event.uri.isascii())
+            posting = self._session.post(url, data=event.body, headers=headers, allow_redirects=False)
             async with posting as response:
                 await _read_rest(response)
                 return response.status, "" if response.status < 300 else response.reason or ""

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute, Match
+from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from onhook.calls.directory import Directory
@@ -36,12 +36,15 @@ class HttpApplication(Starlette):
     themselves, and go past its layers.
     """
 
-    def __init__(self, calling: ASGIApp, routes: Sequence[BaseRoute]) -> None:
-        super().__init__(routes=routes)
+    def __init__(self, calling: ASGIApp, routes: Sequence[BaseRoute], public: Sequence[Route] = ()) -> None:
+        super().__init__(routes=[*public, *routes])
         self._calling = calling
+        self._public = frozenset(route.path for route in public)
+        """Some of them begin with /calling/ too."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].startswith("/calling/"):
+        path = scope["path"] if scope["type"] == "http" else ""
+        if path.startswith("/calling/") and path not in self._public:
             await self._calling(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
@@ -56,7 +59,7 @@ def make_app(
     now: Callable[[], float] = time.time,
     ready: Callable[[], bool] = lambda: True,
     surfaces: Sequence[Surface] = (),
-    public: Sequence[BaseRoute] = (),
+    public: Sequence[Route] = (),
 ) -> Starlette:
     """`now` gives Unix seconds; `ready` is what /onhook/health reports; `surfaces` are the APIs beside Call
     Automation; `public` goes without signature, such as the keys of tokens.
@@ -67,4 +70,4 @@ def make_app(
     calling = CallingApi(directory, switchboard, settings, now, surfaces)
     own = OwnApi(archive, settings, ready)
     # Whatever is nobody's is answered by the calling API's own 404, in the form that SDKs can read.
-    return HttpApplication(calling, [*public, *own.routes(), Everything(calling)])
+    return HttpApplication(calling, [*own.routes(), Everything(calling)], public)

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from onhook.acs.tokens import ALGORITHM, CALLBACK_TOKEN_SECONDS, TokenKey, callback_claims, public_jwk, sign
 from onhook.calls.outbox import OutboxEvent
@@ -116,7 +116,7 @@ class TokenKeys:
             "subject_types_supported": ["public"],
         }
 
-    def routes(self) -> list[BaseRoute]:
+    def routes(self) -> list[Route]:
         """For everybody, without signature: the keys are public."""
 
         async def configuration(_request: Request) -> Response:
