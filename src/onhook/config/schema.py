@@ -192,6 +192,16 @@ class SipSettings:
     max_call_seconds: float = setting(
         kinds.seconds(1, 604_800, 86_400), 86_400.0, "Longest call; then we end it with 429/10110."
     )
+    ring_seconds: float = setting(
+        kinds.seconds(1, 600, 30),
+        30.0,
+        "How long a call for an application or a user may ring; ACS documents 30 s.",
+    )
+    max_calls_per_number: int = setting(
+        kinds.whole(0, 100_000, 10_000),
+        10_000,
+        "Outbound calls at a time with one caller id; ACS allows 2. One more ends with 603/560603.",
+    )
     max_calls: int = setting(
         kinds.whole(1, 100_000, 10_000), 10_000, "Calls open at a time; one more is answered 429 by the API."
     )
