@@ -5,17 +5,20 @@ import contextlib
 import gc
 import logging
 import os
+import random
 import resource
 import secrets
 import sys
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from onhook import __version__
+from onhook.acs.grid_events import GridEvent
 from onhook.config import Config
 from onhook.config.parts import (
     call_limits,
@@ -26,12 +29,16 @@ from onhook.config.parts import (
     server_settings,
 )
 from onhook.delivery.courier import Courier
+from onhook.delivery.grid.event_grid import EventGrid
+from onhook.delivery.grid.surroundings import Sources as GridSources
 from onhook.delivery.refused_networks import RefusedNetworks
 from onhook.lab.carrier import Carrier
 from onhook.media.rtp_media import RtpMedia
 from onhook.net.network import Network
 from onhook.server.app import make_app
 from onhook.server.certificates import CertificatePaths, client_context, env_lines, prepare
+from onhook.server.context_key import context_key
+from onhook.server.grid_api import GridApi
 from onhook.server.identity_api import Identities, identity_surface
 from onhook.server.keys import CallbackAuthorization, TokenKeys
 from onhook.server.phone_api import phone_surface
@@ -109,31 +116,19 @@ async def running(config: Config) -> AsyncGenerator[Running, None]:
     now = clock()
     sources = Sources(now=now, guid=lambda: time_ordered_guid(now()), seed=lambda: secrets.token_hex(16))
     async with contextlib.AsyncExitStack() as stack:
-        certificates = None
-        if config.server.https:
-            directory = Path(config.server.data_directory)
-            certificates = prepare(directory, config.server.hostnames, datetime.now(UTC))
+        certificates = _certificates(config)
         store = _open_store(config)
         stack.callback(store.close)
         journal = Journal(store)
         stack.callback(journal.flush)
         keys = _token_keys(config, now())
-        courier = Courier(
-            journal,
-            now,
-            schedule(config),
-            trust=client_context(certificates) if certificates else None,
-            user_agent=f"onhook/{__version__}",
-            posts_at_a_time=config.delivery.posts_at_a_time,
-            authorize=_authorization(config, keys, store, now),
-            refused=RefusedNetworks(config.delivery.refused_networks),
-        )
+        courier = _courier(config, journal, now, certificates, _authorization(config, keys, store, now))
         courier.start()
         stack.push_async_callback(courier.close)
+        grid = _event_grid(config, store, journal, sources, certificates)
+        stack.push_async_callback(grid.close)
         carrier = await _start_carrier(config, stack)
-        network = Network(network_settings(config))
-        await network.start()
-        stack.push_async_callback(network.close)
+        network = await _start_network(config, stack)
         media = RtpMedia(media_settings(config), now=now)
         stack.callback(media.stop)
         routing = _live_routing(config, store)
@@ -146,6 +141,8 @@ async def running(config: Config) -> AsyncGenerator[Running, None]:
             post=courier,
             sources=sources,
             limits=call_limits(config),
+            announcer=Announcements(grid),
+            context_key=context_key(Path(config.server.data_directory)),
         )
         stack.callback(switch.close)
         routing.follow(switch.reroute)
@@ -153,20 +150,22 @@ async def running(config: Config) -> AsyncGenerator[Running, None]:
         identities = Identities(
             store.kept, keys, RateLimits(identity_limits(config).most()), now, sources.guid
         )
+        settings = server_settings(config)
         application = make_app(
             config.directory,
             switch,
             store,
-            server_settings(config),
+            settings,
             now=now,
             ready=lambda: not journal.failure,
             surfaces=(identity_surface(identities), phone_surface(), sip_routing_surface(routing)),
-            public=keys.routes(),
+            public=[*keys.routes(), *GridApi(grid, settings).routes()],
         )
         tls = TlsFiles(certificates.certificate, certificates.key) if certificates else None
         http = await serve_http(application, config.server.host, config.server.port, tls)
         stack.push_async_callback(http.stop)
         keys.url = _own_url(config, http.port)
+        grid.start(keys.url, config.subscriptions)
         cleaning = asyncio.create_task(_clean(store, keys, now, config.store.retention_days), name="cleaning")
         stack.callback(cleaning.cancel)
         stack.enter_context(_seldom_collecting())
@@ -234,6 +233,62 @@ def _open_store(config: Config) -> SqliteStore:
     return SqliteStore(path)
 
 
+class Announcements:
+    """What the switch tells the subscribers of a resource: Event Grid, in its own words."""
+
+    def __init__(self, grid: EventGrid) -> None:
+        self._grid = grid
+
+    def announce(
+        self, resource_name: str, event_type: str, subject: str, data: Mapping[str, Any], *, call_id: str
+    ) -> None:
+        self._grid.publish(resource_name, GridEvent(event_type, subject, data), call_id)
+
+
+def _certificates(config: Config) -> CertificatePaths | None:
+    if not config.server.https:
+        return None
+    return prepare(Path(config.server.data_directory), config.server.hostnames, datetime.now(UTC))
+
+
+def _courier(
+    config: Config,
+    journal: Journal,
+    now: Callable[[], float],
+    certificates: CertificatePaths | None,
+    authorize: CallbackAuthorization,
+) -> Courier:
+    return Courier(
+        journal,
+        now,
+        schedule(config),
+        trust=client_context(certificates) if certificates else None,
+        user_agent=f"onhook/{__version__}",
+        posts_at_a_time=config.delivery.posts_at_a_time,
+        authorize=authorize,
+        refused=RefusedNetworks(config.delivery.refused_networks),
+    )
+
+
+def _event_grid(
+    config: Config,
+    store: SqliteStore,
+    journal: Journal,
+    sources: Sources,
+    certificates: CertificatePaths | None,
+) -> EventGrid:
+    return EventGrid(
+        store,
+        journal,
+        GridSources(now=sources.now, guid=sources.guid, jitter=random.random),
+        resources=[each.name for each in config.directory.resources],
+        dead_letters=Path(config.server.data_directory) / "dead-letters",
+        http=server_settings(config).callback_http,
+        trust=client_context(certificates) if certificates else None,
+        user_agent=f"onhook/{__version__}",
+    )
+
+
 def _own_url(config: Config, port: int) -> str:
     """The address that clients know this server by."""
     host = next(iter(config.server.hostnames), "localhost")
@@ -271,6 +326,13 @@ def _live_routing(config: Config, store: SqliteStore) -> LiveRouting:
         source=server_settings(config).sip_routing,
         transport=config.sip.api_trunk_transport,
     )
+
+
+async def _start_network(config: Config, stack: contextlib.AsyncExitStack) -> Network:
+    network = Network(network_settings(config))
+    await network.start()
+    stack.push_async_callback(network.close)
+    return network
 
 
 async def _start_carrier(config: Config, stack: contextlib.AsyncExitStack) -> Carrier | None:

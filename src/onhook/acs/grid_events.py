@@ -8,7 +8,7 @@ of ACS users only, never of telephones.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from onhook.acs.cloud_events import TYPE_PREFIX
 from onhook.acs.models import CommunicationIdentifierModel, CustomCallingContext, IncomingCall
@@ -87,7 +87,7 @@ class GridEvent(NamedTuple):
     type: str
     """The full name."""
     subject: str
-    data: Model
+    data: Model | Mapping[str, Any]
 
 
 class CallOf(NamedTuple):

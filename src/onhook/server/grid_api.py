@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from onhook.acs.errors import ApiError, shown
 from onhook.calls.grid import GridDelivery, GridTry, Subscription, SubscriptionRecord, bare
@@ -52,7 +52,7 @@ class GridApi:
     def __init__(self, grid: EventGrid, settings: ServerSettings) -> None:
         self._grid, self._settings = grid, settings
 
-    def routes(self) -> list[BaseRoute]:
+    def routes(self) -> list[Route]:
         """To stand before any route that takes all paths."""
         one = "/onhook/events/{name}"
         guarded: list[tuple[str, str, Page]] = [
@@ -63,7 +63,7 @@ class GridApi:
             ("POST", f"{one}/validate", self.validate_again),
             ("POST", f"{one}/redeliver", self.redeliver),
         ]
-        routes: list[BaseRoute] = [
+        routes: list[Route] = [
             Route(path, self._answering(page, guarded=True), methods=[method])
             for method, path, page in guarded
         ]

@@ -6,6 +6,7 @@ WebHook-Request-Callback in the OPTIONS request. assumed: a CloudEvent goes out 
 its content type says (CloudEvents HTTP binding 1.0.2, structured mode).
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
 import msgspec
@@ -53,7 +54,7 @@ def grid_time(at: float) -> str:
     return event_time(at).removesuffix("+00:00") + "Z"
 
 
-def as_json(data: Model) -> bytes:
+def as_json(data: Model | Mapping[str, Any]) -> bytes:
     """The data of an event. Bytes of strangers that were no UTF-8 are replaced by U+FFFD."""
     try:
         return msgspec.json.encode(data)
