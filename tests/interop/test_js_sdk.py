@@ -46,7 +46,7 @@ async def installed() -> Path:
     return kept / "node_modules"
 
 
-@pytest.mark.parametrize("story", ["outbound"])
+@pytest.mark.parametrize("story", ["outbound", "inbound"])
 async def test_the_javascript_sdk(tmp_path: Path, story: str) -> None:
     modules = await installed()
     application = tmp_path / "application"
@@ -55,7 +55,7 @@ async def test_the_javascript_sdk(tmp_path: Path, story: str) -> None:
     async with whole_server(tmp_path) as server:
         done = await run(
             *(NODE, "--test", "--test-reporter=spec", application / f"{story}.test.mjs"),
-            environment=server.environment,
+            environment={**server.environment, "ONHOOK_URL": server.url},
             folder=application,
         )
     assert done.status == 0, done.said
