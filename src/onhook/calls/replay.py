@@ -19,7 +19,7 @@ from onhook.calls.inputs import Arrival, Target
 from onhook.calls.record import CallRecord, Connection, LegPlan, first_connection
 from onhook.calls.routing import Chosen, NotRouted
 from onhook.effects import Destination, Effect
-from onhook.endings.reading import ends_call
+from onhook.endings.reading_parties import ends_call
 from onhook.facts import (
     ApiRequested,
     CallArrived,

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from onhook.endings.attempts import Attempt, Reading
 from onhook.endings.cast import raw_id_name, user_name
 from onhook.endings.codes import q850_name
 from onhook.endings.parties import UserLeg
-from onhook.endings.reading import Attempt, Reading
 from onhook.endings.signals import Signal, printable
 from onhook.endings.verdict import Proof
 from onhook.facts import (

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from onhook.endings import finding as say
+from onhook.endings.attempts import Reading
 from onhook.endings.codes import category_of, sip_phrase
 from onhook.endings.finding import Finding, ordered
 from onhook.endings.legs import read_call
 from onhook.endings.pages import Page, page
-from onhook.endings.reading import Reading
 from onhook.endings.remarks import contradiction, remarks_of
 from onhook.endings.rules import RULES, UNEXPLAINED, Rule
 from onhook.endings.rules_users import left_before

@@ -5,8 +5,10 @@ itself, as if it were the only one; the others are kept for remarks. What ends a
 if the far end did it or a timer of that leg ran out, and as a consequence if our side did it.
 """
 
+from onhook.endings.attempts import Attempt, Reading
 from onhook.endings.cast import cast_of, telephone_names
-from onhook.endings.reading import Attempt, Reading, goes_on, read, read_leg
+from onhook.endings.reading import read, read_leg
+from onhook.endings.reading_parties import goes_on
 from onhook.facts import SipSeen, Timeline
 
 NEVER = 1 << 62

@@ -89,6 +89,8 @@ class Parties(msgspec.Struct, eq=False):
     @property
     def user(self) -> UserLeg | None:
         """The user that decides: one who answered, else the last that was lost, else the last that rings."""
+        if not self.users:
+            return None
         users = list(self.users.values())
         talking = [each for each in users if each.connected]
         if talking:

@@ -13,12 +13,19 @@ SIP is read by its start line and the few headers that matter; a message that do
 """
 
 from collections.abc import Callable
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
-import msgspec
-
-from onhook.endings.parties import Asked, Parties
-from onhook.endings.signals import Signal, cseq_of, reasons_of, status_of, to_tag_of
+from onhook.endings.attempts import Attempt, Reading, Stop
+from onhook.endings.reading_parties import (
+    read_announced,
+    read_door,
+    read_joined,
+    read_left,
+    read_request,
+    read_ring_timer,
+    read_user_leg,
+)
+from onhook.endings.reading_sip import read_sip
 from onhook.facts import (
     ApiRequested,
     CallArrived,
@@ -43,16 +50,6 @@ from onhook.facts import (
     UserLegChanged,
 )
 
-Stop: TypeAlias = Literal["", "hang-up", "setup", "duration"]
-"""Why our side ended the call: the application asked, or one of the call's own timers ran out."""
-
-EndedBy: TypeAlias = Literal[
-    "", "final", "cancel", "bye", "timer", "transport", "route", "user", "left", "restart", "fault"
-]
-
-RETRIED: frozenset[EndedBy] = frozenset({"final", "timer", "transport"})
-"""Ends that a new INVITE undoes: the next trunk is tried, or credentials are added."""
-
 STOP_TIMERS: dict[str, Stop] = {"setup": "setup", "duration": "duration"}
 RELEASE_TIMER = "release"
 """Our side had hung up, and the application was told so without the far end's word."""
@@ -62,93 +59,6 @@ RING_TIMER = "ring"
 OF_ONE_LEG: frozenset[type[Any]] = frozenset({
     SipSeen, SipUnreadable, TransportFailed, MediaMeasured, RouteRefused,
 })  # fmt: skip
-
-
-class Attempt(msgspec.Struct, eq=False):
-    """One INVITE and what came of it. Numbers are numbers of facts; 0 means that it was never seen."""
-
-    leg: str
-    inbound: bool = False
-    cseq: int = 0
-    invite: int = 0
-    invites: int = 0
-    """How often the INVITE crossed the wire, repeats included."""
-    first_response: int = 0
-    ringing: int = 0
-    """The first provisional response other than 100."""
-    ringing_status: int = 0
-    final: Signal | None = None
-    """The final response, 3xx to 6xx."""
-    answer: int = 0
-    """The first 2xx."""
-    answer_tag: bytes = b""
-    answer_repeats: list[int] = []
-    other_answers: list[int] = []
-    """2xx of other far ends: another fork answered too."""
-    ack: int = 0
-    cancel: Signal | None = None
-    bye: Signal | None = None
-    bye_sent: bool = False
-    challenges: list[int] = []
-    """401 and 407 that an INVITE with credentials followed."""
-    unreadable: list[int] = []
-    silent: int = 0
-    """The timer that found no response."""
-    no_ack: int = 0
-    """The timer that found no ACK of our answer."""
-    failure: int = 0
-    """The transport failure that ended the attempt."""
-    media: int = 0
-    """The last count of RTP."""
-
-
-class Reading(msgspec.Struct, eq=False):
-    """What `read` found. Numbers are numbers of facts; 0 means that it was never seen."""
-
-    timeline: Timeline
-    attempts: list[Attempt] = []
-    trunks: dict[str, str] = {}
-    """Trunk name by leg."""
-    stop: int = 0
-    """The first fact by which our side wanted the call to end, while it lasted."""
-    stop_kind: Stop = ""
-    refused: int = 0
-    restarted: int = 0
-    fault: int = 0
-    ended: int = 0
-    ended_by: EndedBy = ""
-    late: list[int] = []
-    """SIP that belongs to the set-up, seen after the end."""
-    strays: list[int] = []
-    """Transport failures and unreadable bytes that ended nothing."""
-    parties: Parties = msgspec.field(default_factory=Parties)
-    viewer: str = ""
-    """The connection for which the call is judged; empty for the first one."""
-    rung_out: int = 0
-    """The timer that ended the ringing of a call that came in."""
-    door: int = 0
-    """The refusal of a call before any application could hear of it."""
-    several: bool = False
-    """More than one leg was open at a time: legs.py has to read each by itself."""
-    beside: list[Attempt] = []
-    """Attempts of the legs that do not decide."""
-    deliveries: dict[str, int] = {}
-    """The last attempt to deliver each event."""
-    by_leg: dict[str, Attempt] = {}
-
-    @property
-    def attempt(self) -> Attempt | None:
-        """The attempt that decides: the last that was begun."""
-        return self.attempts[-1] if self.attempts else None
-
-    def party(self, leg: str) -> str:
-        """How a person calls the far end of `leg`."""
-        trunk = self.trunks.get(leg) or leg
-        return f"trunk {trunk}" if trunk else "the trunk"
-
-    def end(self, number: int, by: EndedBy) -> None:
-        if not self.ended:
-            self.ended, self.ended_by = number, by
 
 
 def read(timeline: Timeline) -> Reading:
@@ -179,133 +89,6 @@ def _of_one_leg(fact: Fact) -> bool:
     return type(fact) in OF_ONE_LEG
 
 
-def _sip(reading: Reading, fact: SipSeen, number: int) -> None:
-    message = fact.message
-    if message[:1] in {b"\r", b"\n"}:  # blank lines before a message are allowed (RFC 3261 section 7.5)
-        message = message.lstrip(b"\r\n")
-    status = status_of(message)
-    if status:
-        _response(reading, fact, number, message, status)
-    elif reader := _REQUESTS.get(message[: message.find(b" ")]):
-        reader(reading, fact, number, message)
-
-
-def _response(reading: Reading, fact: SipSeen, number: int, message: bytes, status: int) -> None:
-    attempt = reading.by_leg.get(fact.leg)
-    if attempt is None or (fact.direction == "sent") is not attempt.inbound:
-        return
-    if status >= 200:
-        cseq, method = cseq_of(message)
-        if method != b"INVITE" or (attempt.cseq and cseq != attempt.cseq):
-            return
-    if _over(reading, attempt):
-        _late_response(reading, attempt, number, message, status)
-        return
-    attempt.first_response = attempt.first_response or number
-    if status < 200:
-        if status > 100 and not attempt.ringing:
-            attempt.ringing, attempt.ringing_status = number, status
-    elif status >= 300:
-        attempt.final = Signal(number, status, message, reasons_of(message))
-        reading.end(number, "final")
-    elif not attempt.answer:
-        attempt.answer, attempt.answer_tag = number, to_tag_of(message)
-    else:
-        _another_answer(attempt, number, message)
-
-
-def _late_response(reading: Reading, attempt: Attempt, number: int, message: bytes, status: int) -> None:
-    if attempt.answer and 200 <= status < 300:
-        _another_answer(attempt, number, message)
-        return
-    repeated = attempt.final is not None and attempt.final.status == status
-    confirming = reading.ended_by == "cancel" and status == 487
-    if not repeated and not confirming:
-        reading.late.append(number)
-
-
-def _another_answer(attempt: Attempt, number: int, message: bytes) -> None:
-    same = to_tag_of(message) == attempt.answer_tag
-    (attempt.answer_repeats if same else attempt.other_answers).append(number)
-
-
-def _over(reading: Reading, attempt: Attempt) -> bool:
-    return reading.ended != 0 or attempt is not reading.attempts[-1]
-
-
-def _invite(reading: Reading, fact: SipSeen, number: int, message: bytes) -> None:
-    if to_tag_of(message):  # within a dialog: hold, resume, session refresh
-        return
-    inbound = fact.direction == "received"
-    cseq = cseq_of(message)[0]
-    attempt = reading.by_leg.get(fact.leg)
-    if attempt is None and _beside_another(reading):
-        reading.several = True
-    if reading.ended and (inbound or reading.ended_by not in RETRIED):
-        reading.late.append(number)
-        return
-    if attempt is not None and attempt.invite and attempt.inbound is not inbound:
-        return  # our own INVITE came back (a loop), or one with its Call-ID: it begins nothing
-    if attempt is not None and attempt.invite and attempt.cseq == cseq and attempt.final is None:
-        attempt.invites += 1
-        _reopen(reading, attempt)
-        return
-    if attempt is not None and not attempt.invite:  # its transport failed, or bytes came, before this one
-        attempt.inbound, attempt.cseq, attempt.invite, attempt.invites = inbound, cseq, number, 1
-        _reopen(reading, attempt)
-        return
-    begun = Attempt(fact.leg, inbound, cseq, number, 1)
-    if attempt is not None and attempt.final is not None and attempt.final.status in {401, 407}:
-        begun.challenges = [*attempt.challenges, attempt.final.fact]
-        reading.attempts = [other for other in reading.attempts if other is not attempt]
-    reading.attempts.append(begun)
-    reading.by_leg[fact.leg] = begun
-    _reopen(reading, begun)
-
-
-def _beside_another(reading: Reading) -> bool:
-    """Does a new leg begin while another is open, or was refused by routing?"""
-    if reading.ended:
-        return reading.ended_by in {"route", "user"}
-    users = reading.parties.users
-    return any(each.invite for each in reading.attempts) or any(not each.over for each in users.values())
-
-
-def _reopen(reading: Reading, attempt: Attempt) -> None:
-    if reading.ended_by in RETRIED:
-        reading.ended, reading.ended_by = 0, ""
-        attempt.failure = attempt.silent = 0
-
-
-def _ack(reading: Reading, fact: SipSeen, number: int, _message: bytes) -> None:
-    attempt = reading.by_leg.get(fact.leg)
-    if attempt is not None and attempt.answer and not attempt.ack:
-        attempt.ack = number
-
-
-def _cancel(reading: Reading, fact: SipSeen, number: int, message: bytes) -> None:
-    attempt = reading.by_leg.get(fact.leg)
-    if attempt is None or attempt.cancel is not None or (fact.direction == "received") is not attempt.inbound:
-        return
-    if _over(reading, attempt) or attempt.ack:  # after the ACK it has no effect (RFC 3261 section 9.2)
-        return
-    attempt.cancel = Signal(number, 0, message, reasons_of(message))
-    if attempt.inbound:
-        reading.end(number, "cancel")
-
-
-def _bye(reading: Reading, fact: SipSeen, number: int, message: bytes) -> None:
-    attempt = reading.by_leg.get(fact.leg)
-    if attempt is None or attempt.bye is not None or not attempt.answer or _over(reading, attempt):
-        return
-    sent = fact.direction == "sent"
-    if sent and attempt.other_answers and to_tag_of(message) != attempt.answer_tag and not attempt.inbound:
-        return  # the release of another fork
-    attempt.bye, attempt.bye_sent = Signal(number, 0, message, reasons_of(message)), sent
-    if sent or reading.several or len(reading.parties.connected(number)) < 2:
-        reading.end(number, "bye")
-
-
 def _attempt_of(reading: Reading, leg: str) -> Attempt:
     """The attempt of `leg` (or, where the fact names none, the last), begun here if need be."""
     attempt = reading.by_leg.get(leg)
@@ -330,9 +113,9 @@ def _timer(reading: Reading, fact: TimerFired, number: int) -> None:
         return
     name, attempt = fact.name, reading.attempt
     if name in STOP_TIMERS:
-        _stop(reading, number, STOP_TIMERS[name])
+        reading.stop_for(number, STOP_TIMERS[name])
     elif name == RING_TIMER:
-        _ring_timer(reading, fact, number)
+        read_ring_timer(reading, fact, number)
     elif name == RELEASE_TIMER:
         reading.end(number, "timer")
     elif attempt is None:
@@ -352,61 +135,6 @@ def _transport(reading: Reading, fact: TransportFailed, number: int) -> None:
         return
     attempt.failure = number
     reading.end(number, "transport")
-
-
-def _ring_timer(reading: Reading, fact: TimerFired, number: int) -> None:
-    user = reading.parties.users.get(fact.leg)
-    if user is not None:
-        reading.parties.lose(user, number, "rang-out")
-        _user_lost(reading, number)
-    elif reading.attempt is not None and reading.attempt.inbound and not reading.attempt.answer:
-        reading.rung_out = number
-
-
-def _user_lost(reading: Reading, number: int) -> None:
-    """A user will not answer: the end, if nobody else rings or talks."""
-    users = reading.parties.users.values()
-    if any(each.connected or not each.over for each in users):
-        return
-    if reading.attempt is None and not reading.stop:
-        reading.end(number, "user")
-
-
-def _request(reading: Reading, fact: ApiRequested, number: int) -> None:
-    if _too_late(reading) or fact.status >= 300:
-        return
-    parties = reading.parties
-    if not ends_call(fact.operation):
-        parties.request(fact, number)
-        return
-    asked = Asked(number, fact.connection, "terminate" in fact.operation.lower())
-    parties.ask(asked)
-    if not reading.several and (asked.everyone or not goes_on(parties, _phones(reading), number)):
-        _stop(reading, number, "hang-up")
-        if parties.users and reading.attempt is None:
-            reading.end(number, "left")
-
-
-def _phones(reading: Reading) -> int:
-    """Telephones that are connected."""
-    return sum(1 for each in reading.attempts if each.answer and each.bye is None)
-
-
-def goes_on(parties: Parties, phones: int, number: int) -> bool:
-    """Are two legs left after fact `number`, one of them a connection's?"""
-    left = len(parties.connected(number))
-    return left > 0 and left + phones >= 2
-
-
-def ends_call(operation: str) -> bool:
-    """Is this API operation hangUp or terminate, as the specification or the SDKs spell it?"""
-    name = operation.replace("_", "").lower()
-    return "hangup" in name or "terminate" in name
-
-
-def _stop(reading: Reading, number: int, kind: Stop) -> None:
-    if not reading.stop:
-        reading.stop, reading.stop_kind = number, kind
 
 
 def _route_taken(reading: Reading, fact: RouteTaken, _number: int) -> None:
@@ -439,43 +167,6 @@ def _arrived(reading: Reading, fact: CallArrived, _number: int) -> None:
     reading.trunks[fact.leg] = fact.trunk
 
 
-def _door(reading: Reading, _fact: InboundRefused, number: int) -> None:
-    reading.door = reading.door or number
-
-
-def _too_late(reading: Reading) -> bool:
-    """Is the call over? Where one leg of several is read, its end says nothing of the others."""
-    return reading.ended > 0 and not reading.several
-
-
-def _announced(reading: Reading, fact: IncomingCallAnnounced, number: int) -> None:
-    reading.parties.announce(fact, number)
-
-
-def _user_leg(reading: Reading, fact: UserLegChanged, number: int) -> None:
-    if _too_late(reading):
-        return
-    reading.parties.change(fact, number)
-    if fact.state == "ringing" and any(each.invite and not each.inbound for each in reading.attempts):
-        reading.several = True
-    if fact.state in {"rejected", "ended"} and fact.why != "redirected":  # then another one rings next
-        _user_lost(reading, number)
-
-
-def _joined(reading: Reading, fact: ConnectionJoined, number: int) -> None:
-    if not _too_late(reading):
-        reading.parties.join(fact, number)
-
-
-def _left(reading: Reading, fact: ConnectionLeft, number: int) -> None:
-    if _too_late(reading):
-        return
-    parties = reading.parties
-    parties.leave(fact, number)
-    if not reading.stop and not reading.several and not goes_on(parties, _phones(reading), number):
-        parties.emptied = parties.emptied or Asked(number, fact.connection, everyone=False)
-
-
 def _restart(reading: Reading, _fact: ServerRestarted, number: int) -> None:
     if not reading.ended:
         reading.restarted = number
@@ -488,19 +179,12 @@ def _fault(reading: Reading, _fact: FaultRaised, number: int) -> None:
     reading.end(number, "fault")
 
 
-_REQUESTS: dict[bytes, Callable[[Reading, SipSeen, int, bytes], None]] = {
-    b"INVITE": _invite,
-    b"ACK": _ack,
-    b"CANCEL": _cancel,
-    b"BYE": _bye,
-}
-
 _READERS: dict[type[Any], Callable[[Reading, Any, int], None]] = {
-    SipSeen: _sip,
+    SipSeen: read_sip,
     SipUnreadable: _unreadable,
     TimerFired: _timer,
     TransportFailed: _transport,
-    ApiRequested: _request,
+    ApiRequested: read_request,
     RouteTaken: _route_taken,
     RouteRefused: _route_refused,
     MediaMeasured: _media,
@@ -508,11 +192,11 @@ _READERS: dict[type[Any], Callable[[Reading, Any, int], None]] = {
     GridAttempted: _grid,
     GridUnheard: _grid,
     CallArrived: _arrived,
-    InboundRefused: _door,
-    IncomingCallAnnounced: _announced,
-    UserLegChanged: _user_leg,
-    ConnectionJoined: _joined,
-    ConnectionLeft: _left,
+    InboundRefused: read_door,
+    IncomingCallAnnounced: read_announced,
+    UserLegChanged: read_user_leg,
+    ConnectionJoined: read_joined,
+    ConnectionLeft: read_left,
     ServerRestarted: _restart,
     FaultRaised: _fault,
 }

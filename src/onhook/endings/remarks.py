@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from onhook.endings import finding as say
+from onhook.endings.attempts import Reading
 from onhook.endings.codes import q850_to_sip, sip_to_q850
-from onhook.endings.reading import Reading
 from onhook.endings.rules_talking import ack_lost
 from onhook.endings.signals import Signal, printable, status_of
 from onhook.endings.verdict import Proof

@@ -11,8 +11,8 @@ from onhook.endings import rules_incoming as incoming
 from onhook.endings import rules_setup as setup
 from onhook.endings import rules_talking as talking
 from onhook.endings import rules_users as users
+from onhook.endings.attempts import Reading
 from onhook.endings.finding import Finding
-from onhook.endings.reading import Reading
 from onhook.endings.rules_own import route_refused, server_fault, server_restarted
 from onhook.endings.rules_setup import Find, refused_with
 

@@ -1,9 +1,9 @@
 """Rules for calls that came in and were never answered: `Reading` -> `Finding`, or None."""
 
 from onhook.endings import finding as say
+from onhook.endings.attempts import Attempt, Reading
 from onhook.endings.finding import Finding, ordered
 from onhook.endings.hearing import unheard_call
-from onhook.endings.reading import Attempt, Reading
 from onhook.endings.rules_own import Find
 from onhook.endings.signals import printable
 from onhook.endings.verdict import Proof
@@ -30,7 +30,7 @@ def refused_at_the_door(why: DoorRefusal) -> Find:
     """A rule for one reason to refuse a call before any application could hear of it."""
 
     def find(reading: Reading) -> Finding | None:
-        fact = _door(reading)
+        fact = _door(reading) if reading.door else None
         if fact is None or fact.why != why:
             return None
         return _refused(reading, reading.attempt)

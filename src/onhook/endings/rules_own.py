@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from onhook.endings import finding as say
+from onhook.endings.attempts import Reading
 from onhook.endings.finding import Finding, ordered
-from onhook.endings.reading import Reading
 from onhook.endings.signals import printable
 from onhook.endings.verdict import Proof
 from onhook.facts import FaultRaised, Refusal, RouteRefused, ServerRestarted
@@ -17,7 +17,9 @@ def route_refused(why: Refusal) -> Find:
     """A rule for one reason not to choose a trunk."""
 
     def find(reading: Reading) -> Finding | None:
-        fact = reading.timeline[reading.refused - 1] if reading.refused else None
+        if not reading.refused:
+            return None
+        fact = reading.timeline[reading.refused - 1]
         if not isinstance(fact, RouteRefused) or fact.why != why:
             return None
         number = printable(fact.number) or "an empty number"

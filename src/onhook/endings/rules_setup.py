@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from onhook.endings import finding as say
+from onhook.endings.attempts import Attempt, Reading
 from onhook.endings.finding import Finding, ordered
-from onhook.endings.reading import Attempt, Reading
 from onhook.endings.verdict import Proof
 from onhook.facts import TransportFailed
 

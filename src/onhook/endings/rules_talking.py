@@ -1,8 +1,8 @@
 """Rules for calls that were answered, and for calls that came in: `Reading` -> `Finding`, or None."""
 
 from onhook.endings import finding as say
+from onhook.endings.attempts import Attempt, Reading
 from onhook.endings.finding import Finding, ordered
-from onhook.endings.reading import Attempt, Reading
 from onhook.endings.signals import body_of, printable
 from onhook.endings.verdict import Proof
 from onhook.sip.offer import read_answer

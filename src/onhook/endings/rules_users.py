@@ -1,11 +1,11 @@
 """Rules for users without a telephone, and for one application among several: `Reading` -> `Finding`."""
 
 from onhook.endings import finding as say
+from onhook.endings.attempts import Reading
 from onhook.endings.cast import user_name
 from onhook.endings.finding import Finding, ordered
 from onhook.endings.hearing import unheard_call
 from onhook.endings.parties import Asked, Connection, UserLeg
-from onhook.endings.reading import Reading
 from onhook.endings.verdict import Proof
 
 DECLINED = frozenset({"none", "busy", "forbidden"})
@@ -51,6 +51,8 @@ def left_before(reading: Reading) -> Finding | None:
 
 def left_alone(reading: Reading) -> Finding | None:
     """Another application hung up, and nobody was left to talk to."""
+    if len(reading.parties.connections) < 2:
+        return None
     viewer, leaving = _viewer(reading), _decisive(reading)
     if viewer is None or leaving is None or leaving.everyone:
         return None
@@ -63,24 +65,26 @@ def left_alone(reading: Reading) -> Finding | None:
 
 def user_hung_up(reading: Reading) -> Finding | None:
     """An application ended a call between users."""
-    user = reading.parties.user
-    if reading.attempt is not None or user is None or not user.connected or reading.stop_kind != "hang-up":
+    user = None if reading.attempts else reading.parties.user
+    if user is None or not user.connected or reading.stop_kind != "hang-up":
         return None
     return Finding(ordered([*_talked(reading), say.stopped(reading)]))
 
 
 def user_call_too_long(reading: Reading) -> Finding | None:
     """A call between users reached the longest time a call may last."""
-    user = reading.parties.user
-    if reading.attempt is not None or user is None or not user.connected or reading.stop_kind != "duration":
+    user = None if reading.attempts else reading.parties.user
+    if user is None or not user.connected or reading.stop_kind != "duration":
         return None
     return Finding(ordered([*_talked(reading), say.stopped(reading)]))
 
 
 def _lost_user(reading: Reading) -> UserLeg | None:
     """The user who decides, if no telephone does and nobody answered."""
+    if not reading.parties.users or reading.attempts:
+        return None
     user = reading.parties.user
-    if reading.attempt is not None or user is None or user.connected:
+    if user is None or user.connected:
         return None
     return user if user.over and not reading.stop else None
 

@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onhook.endings.reading import Attempt, Reading, ends_call, read
+from onhook.endings.attempts import Attempt, Reading
+from onhook.endings.reading import read
+from onhook.endings.reading_parties import ends_call
 from onhook.facts import SipSeen, Timeline
 from timelines import SAMPLES, Story, begun
 
