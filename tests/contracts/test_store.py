@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from onhook.calls.outbox import Settlement
-from onhook.calls.record import CallRecord
+from onhook.calls.record import CallRecord, Connection, LegPlan
 from onhook.facts import Fact, FaultRaised, MediaMeasured, SipSeen, SipUnreadable
 from onhook.store.batch import MAX_FORGOTTEN_AT_A_TIME, Batch, KeptReply
 from onhook.store.memory import MemoryStore
@@ -255,6 +255,42 @@ def test_old_calls_go_with_their_facts_and_given_up_events(store: Store) -> None
     assert [each.id for each in store.abandoned()] == ["n1"]
     assert [each.id for each in store.undelivered()] == ["o2"]
     assert store.forget(calls_before=30.0, replies_before=0.0) == 0
+
+
+def connected(name: str) -> Connection:
+    return Connection(
+        id=name,
+        leg=name,
+        resource="dev",
+        begun_by="connect",
+        user="8:acs:u",
+        callback_uri="https://app.example/2",
+        api_version="2026-03-12",
+    )
+
+
+def test_a_call_is_found_by_each_of_its_connections(store: Store) -> None:
+    call = record("c1", started_at=1.0, ended_at=2.0)
+    call.connections = [connected("k1"), connected("k2")]
+    call.legs = [LegPlan(id="l1", party="+14255550123", seed="aa", local=("h", 1), media=("h", 2))]
+    store.save(Batch(records={"c1": call, "c2": record("c2", started_at=3.0)}))
+    assert store.call("k1") == store.call("k2") == store.call("c1") == call
+    assert store.call("k3") is None
+    assert [each.id for each in store.calls(10)] == ["c2", "c1"]
+    store.forget(calls_before=10.0, replies_before=0.0)
+    assert store.call("k1") is None
+
+
+def test_connections_that_come_later_are_found_too(store: Store) -> None:
+    call = record("c1", started_at=1.0)
+    store.save(Batch(records={"c1": call}))
+    call.connections.append(connected("k1"))
+    assert store.call("k1") is None
+    store.save(Batch(records={"c1": call}))
+    call.connections[0].connected_at = 5.0  # not saved yet
+    kept = store.call("k1")
+    assert kept is not None
+    assert [each.connected_at for each in kept.connections] == [None]
 
 
 def test_old_replies_go(store: Store) -> None:

@@ -38,6 +38,8 @@ from onhook.calls.routing import Chosen, NotRouted
 from onhook.calls.signals import LegConnected, LegEnded, LegRang, LegUnusable, Standing
 from onhook.calls.spine import Spine
 from onhook.calls.states import (
+    MAX_TRACEBACK,
+    MAX_UNREADABLE,
     RELEASE_SECONDS,
     DurationExpired,
     Faulted,
@@ -65,6 +67,9 @@ from onhook.machine import Outputs, nothing, rows
 from onhook.sip.messages import Request
 
 __all__ = [
+    "MAX_TRACEBACK",
+    "MAX_UNREADABLE",
+    "RELEASE_SECONDS",
     "Call",
     "DurationExpired",
     "Faulted",

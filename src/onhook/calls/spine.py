@@ -338,7 +338,8 @@ class Spine(Machine[State]):
         self._clocks.clear()
         ended = self._silence()
         open_media = [leg for leg in self.legs.telephones if leg.media is not None]
-        names = [leg.id for leg in open_media] if len(self.legs) else [leg_id(self.record)]
+        reached = self.legs.telephones or self.record.legs
+        names = [leg.id for leg in open_media] if reached else [leg_id(self.record)]
         for leg in open_media:
             leg.media = None
         self._counting.update(names)

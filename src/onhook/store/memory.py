@@ -20,6 +20,8 @@ class MemoryStore:
         """Users and documents."""
         self._facts: dict[str, list[Fact]] = {}
         self._records: dict[str, CallRecord] = {}
+        self._connections: dict[str, str] = {}
+        """Call of each connection but the first ones."""
         self._outbox: dict[str, OutboxEvent] = {}
         self._abandoned: dict[str, OutboxEvent] = {}
         self._replies: dict[str, tuple[float, bytes]] = {}
@@ -30,7 +32,8 @@ class MemoryStore:
         for call_id, facts in batch.facts:
             self._facts.setdefault(call_id, []).extend(facts)
         for call_id, record in batch.records.items():
-            self._records[call_id] = copy.copy(record)
+            self._records[call_id] = _copied(record)
+            self._connections.update((each.id, call_id) for each in record.connections)
         for event in batch.events:
             if event.id not in self._abandoned:
                 self._outbox.setdefault(event.id, copy.copy(event))
@@ -59,16 +62,18 @@ class MemoryStore:
         return list(self._facts.get(call_id, []))
 
     def call(self, call_id: str) -> CallRecord | None:
-        return copy.copy(self._records.get(call_id))
+        """By its id, or by the callConnectionId of any of its connections."""
+        found = self._records.get(self._connections.get(call_id, call_id))
+        return _copied(found) if found else None
 
     def calls(self, limit: int) -> list[CallRecord]:
         """The newest first."""
         records = sorted(self._records.values(), key=lambda record: record.started_at, reverse=True)
-        return [copy.copy(record) for record in records[:limit]]
+        return [_copied(record) for record in records[:limit]]
 
     def open_calls(self) -> list[CallRecord]:
         """The oldest first."""
-        found = [copy.copy(record) for record in self._records.values() if record.ended_at is None]
+        found = [_copied(record) for record in self._records.values() if record.ended_at is None]
         return sorted(found, key=lambda record: record.started_at)
 
     def undelivered(self) -> list[OutboxEvent]:
@@ -113,6 +118,9 @@ class MemoryStore:
         for call_id in gone:
             del self._records[call_id]
             self._facts.pop(call_id, None)
+        self._connections = {
+            key: call_id for key, call_id in self._connections.items() if call_id not in gone
+        }
         self._abandoned = {
             event_id: event for event_id, event in self._abandoned.items() if event.call_id not in gone
         }
@@ -128,3 +136,11 @@ class MemoryStore:
 
     def close(self) -> None:
         """Nothing to release."""
+
+
+def _copied(record: CallRecord) -> CallRecord:
+    """As it is now, whatever becomes of the original and its connections."""
+    copied = copy.copy(record)
+    copied.legs = list(record.legs)
+    copied.connections = [copy.copy(each) for each in record.connections]
+    return copied

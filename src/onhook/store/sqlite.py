@@ -25,13 +25,17 @@ from onhook.store.kept import SqliteKept
 VERSION = 1
 BUSY_SECONDS = 5.0
 """How long another process may hold the file before a write fails."""
-TABLES = ("call", "fact", "outbox", "reply", *grid_tables.TABLES)
+TABLES = ("call", "connection", "fact", "outbox", "reply", *grid_tables.TABLES)
 SCHEMA = (
     """create table if not exists call (
     id text primary key, started_at real not null, ended_at real, body blob not null
 ) without rowid""",
     "create index if not exists call_started on call (started_at)",
     "create index if not exists call_open on call (id) where ended_at is null",
+    """create table if not exists connection (
+    id text primary key, call_id text not null
+) without rowid""",
+    "create index if not exists connection_call on connection (call_id)",
     "create table if not exists fact (seq integer primary key, call_id text not null, body blob not null)",
     "create index if not exists fact_call on fact (call_id)",
     """create table if not exists outbox (
@@ -56,6 +60,12 @@ UPSERT_CALL = (
     "insert into call values (?, ?, ?, ?) on conflict (id) do update set "
     "ended_at = excluded.ended_at, body = excluded.body"
 )
+SELECT_CALL = (
+    "select body from call where id = ?1"
+    " union all select call.body from connection join call on call.id = connection.call_id"
+    " where connection.id = ?1 limit 1"
+)
+"""By its own id, or by that of another connection to it."""
 # What ended before a time also began before it: so the index on started_at finds it.
 OLD_CALLS = "select id from call where started_at < ?1 and ended_at < ?1 order by started_at limit ?2"
 
@@ -130,6 +140,7 @@ class SqliteStore:
             (record.id, record.started_at, record.ended_at, encode(record))
             for record in batch.records.values()
         ]
+        aliases = [(each.id, record.id) for record in batch.records.values() for each in record.connections]
         events = [
             (e.id, e.call_id, e.type, repair(e.uri), e.body, e.created_at, e.due, e.attempts)
             for e in batch.events
@@ -141,6 +152,8 @@ class SqliteStore:
                 many("insert into fact (call_id, body) values (?, ?)", facts)
             if records:
                 many(UPSERT_CALL, records)
+            if aliases:
+                many("insert or ignore into connection values (?, ?)", aliases)
             if events:
                 many(INSERT_EVENT, events)
             self._settle(batch.settlements)
@@ -164,8 +177,9 @@ class SqliteStore:
             return [fact for (body,) in rows for fact in decode_facts(body)]
 
     def call(self, call_id: str) -> CallRecord | None:
+        """By its id, or by the callConnectionId of any of its connections."""
         with self._told("read"):
-            row = self._db.execute("select body from call where id = ?", (call_id,)).fetchone()
+            row = self._db.execute(SELECT_CALL, (call_id,)).fetchone()
             return decode_record(row[0]) if row else None
 
     def calls(self, limit: int) -> list[CallRecord]:
@@ -227,6 +241,7 @@ class SqliteStore:
             execute = self._db.execute
             execute(f"delete from fact where call_id in ({OLD_CALLS})", old)  # noqa: S608  # a constant
             execute(f"delete from outbox where abandoned and call_id in ({OLD_CALLS})", old)  # noqa: S608  # as above
+            execute(f"delete from connection where call_id in ({OLD_CALLS})", old)  # noqa: S608  # as above
             dropped = execute(f"delete from call where id in ({OLD_CALLS})", old).rowcount  # noqa: S608  # as above
             execute("delete from reply where at < ?", (replies_before,))
             grid_tables.forget(self._db, calls_before)

@@ -130,10 +130,10 @@ def test_a_judge_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
         here.hang_up(bad)
         failures = [True]
 
-        def fail_once(timeline: Timeline) -> Verdict:
-            return fail() if failures and failures.pop() else judge(timeline)
+        def fail_once(timeline: Timeline, *, connection: str = "") -> Verdict:
+            return fail() if failures and failures.pop() else judge(timeline, connection=connection)
 
-        monkeypatch.setattr("onhook.calls.call.judge", fail_once)
+        monkeypatch.setattr("onhook.calls.spine.judge", fail_once)
         await asyncio.sleep(60)
         check_ended_alone(here, bad, good)
 
@@ -144,7 +144,7 @@ def test_an_event_that_cannot_be_written_does_not_keep_the_call_open(monkeypatch
     async def main() -> None:
         here, bad, good = await two_calls(RINGS)
         await asyncio.sleep(5)
-        monkeypatch.setattr("onhook.switch.switch.cloud_event", fail)
+        monkeypatch.setattr("onhook.switch.floor.cloud_event", fail)
         here.hang_up(bad)
         await asyncio.sleep(60)
         assert list(here.switch.calls) == [good]

@@ -12,7 +12,7 @@ from onhook.lab.rehearsal import World
 from onhook.lab.virtual_network import VirtualNetwork
 from onhook.lab.virtual_time import run
 from onhook.sip.messages import Headers, Request, Response, parse
-from onhook.switch.switch import MAX_SUSPECTS
+from onhook.switch.floor import MAX_SUSPECTS
 from stages import ANSWERS, RINGS, SILENT, far_end, stage, world
 
 PEER = Destination("udp", "192.0.2.2", 5060)
@@ -77,7 +77,7 @@ def answers_to(*messages: bytes) -> list[Response]:
         ("CANCEL", "", 481),
         ("OPTIONS", "gone", 481),
         ("INVITE", "gone", 481),
-        ("INVITE", "", 501),
+        ("INVITE", "", 403),
     ],
 )
 def test_requests_that_belong_to_no_call(method: str, to_tag: str, status: int) -> None:

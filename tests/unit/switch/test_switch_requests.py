@@ -105,14 +105,6 @@ def test_nothing_of_a_new_call_leaves_before_it_is_saved() -> None:
     [
         ([], (400, "8523", "targets: expected 1 to 100, got 0")),
         ([phone()] * (MAX_TARGETS + 1), (400, "8523", "targets: expected 1 to 100, got 101")),
-        (
-            [phone(), phone("+14255550201")],
-            (
-                501,
-                "NotImplemented",
-                "Onhook cannot place a call to several targets at once yet; see COVERAGE.md",
-            ),
-        ),
     ],
 )
 def test_targets_that_cannot_be_called(
@@ -126,12 +118,14 @@ def test_targets_that_cannot_be_called(
     run(main())
 
 
-def test_a_user_as_target_is_not_built_yet() -> None:
+def test_a_bot_as_target_is_not_built_yet() -> None:
     async def main() -> None:
         here = await world()
-        status, code, message = refused(partial(create, here, user()))
+        bot = CommunicationIdentifierModel(raw_id="28:orgid:11111111-2222-3333-4444-555555555555")
+        status, code, message = refused(partial(create, here, bot))
         assert (status, code) == (501, "NotImplemented")
-        assert "which is no phone number" in message
+        assert "neither phone number nor ACS user" in message
+        assert here.switch.calls == {}
 
     run(main())
 
