@@ -5,10 +5,9 @@
                                             #        starlette uvicorn
 
 An ordinary Call Automation application: Event Grid tells it of calls at /incoming, and the events of the
-calls that it answered come to /events. Let Onhook know of it in onhook.toml, then call +14255550100:
+calls that it answered come to /events. Let Onhook know of it, then call +14255550100:
 
-    [subscription.answering]
-    endpoint = "http://127.0.0.1:8000/incoming"
+    onhook events subscribe answering --endpoint http://127.0.0.1:8000/incoming
 """
 
 import argparse

@@ -4,10 +4,9 @@
     python examples/reject_when_busy.py    # needs: pip install azure-communication-callautomation aiohttp
                                            #        starlette uvicorn
 
-Let Onhook know of it in onhook.toml, then call +14255550100 from two phones:
+Let Onhook know of it, then call +14255550100 from two phones:
 
-    [subscription.one-line]
-    endpoint = "http://127.0.0.1:8000/incoming"
+    onhook events subscribe one-line --endpoint http://127.0.0.1:8000/incoming
 """
 
 import argparse

@@ -153,22 +153,10 @@ async def run_tests(folder: Path, sources: Path, select: str, files: tuple[str, 
 
 def _pytest_options(report: Path, select: str) -> list[str]:
     chosen = ["-k", select] if select else []
-    return [
-        *(
-            "--no-header",
-            "-c",
-            os.devnull,
-            "--rootdir",
-            ".",
-            "-p",
-            "no:cacheprovider",
-            "-q",
-            "-rN",
-            "--tb=line",
-        ),
-        *("-W", "ignore", "-o", "asyncio_mode=auto", "-n", str(PROCESSES), "--dist", "loadfile"),
-        *("--timeout", str(MAX_SECONDS_A_TEST), f"--junitxml={report}", "--show-capture=no", *chosen),
-    ]
+    quiet = ("-q", "-rN", "--no-header", "--tb=no", "--show-capture=no", "-W", "ignore")
+    alone = ("-c", os.devnull, "--rootdir", ".", "-p", "no:cacheprovider", "-o", "asyncio_mode=auto")
+    side_by_side = ("-n", str(PROCESSES), "--dist", "loadfile", "--timeout", str(MAX_SECONDS_A_TEST))
+    return [*quiet, *alone, *side_by_side, f"--junitxml={report}", *chosen]
 
 
 def _told(bus: Bus, environment: dict[str, str]) -> dict[str, str]:
