@@ -122,7 +122,8 @@ async def running(config: Config) -> AsyncGenerator[Running, None]:
         journal = Journal(store)
         stack.callback(journal.flush)
         keys = _token_keys(config, now())
-        courier = _courier(config, journal, now, certificates, _authorization(config, keys, store, now))
+        authorize = _authorization(config, keys, store, now)
+        courier = _courier(config, journal, now, certificates, authorize)
         courier.start()
         stack.push_async_callback(courier.close)
         grid = _event_grid(config, store, journal, sources, certificates)
@@ -147,9 +148,8 @@ async def running(config: Config) -> AsyncGenerator[Running, None]:
         stack.callback(switch.close)
         routing.follow(switch.reroute)
         switch.recover()
-        identities = Identities(
-            store.kept, keys, RateLimits(identity_limits(config).most()), now, sources.guid
-        )
+        limits = RateLimits(identity_limits(config).most())
+        identities = Identities(store.kept, keys, limits, now, sources.guid)
         settings = server_settings(config)
         application = make_app(
             config.directory,
@@ -251,25 +251,6 @@ def _certificates(config: Config) -> CertificatePaths | None:
     return prepare(Path(config.server.data_directory), config.server.hostnames, datetime.now(UTC))
 
 
-def _courier(
-    config: Config,
-    journal: Journal,
-    now: Callable[[], float],
-    certificates: CertificatePaths | None,
-    authorize: CallbackAuthorization,
-) -> Courier:
-    return Courier(
-        journal,
-        now,
-        schedule(config),
-        trust=client_context(certificates) if certificates else None,
-        user_agent=f"onhook/{__version__}",
-        posts_at_a_time=config.delivery.posts_at_a_time,
-        authorize=authorize,
-        refused=RefusedNetworks(config.delivery.refused_networks),
-    )
-
-
 def _event_grid(
     config: Config,
     store: SqliteStore,
@@ -317,6 +298,25 @@ def _authorization(
         return ids.get(record.resource) if record else None
 
     return CallbackAuthorization(keys, resource_id_of, now, reuse_seconds=config.delivery.token_reuse_seconds)
+
+
+def _courier(
+    config: Config,
+    journal: Journal,
+    now: Callable[[], float],
+    certificates: CertificatePaths | None,
+    authorize: CallbackAuthorization,
+) -> Courier:
+    return Courier(
+        journal,
+        now,
+        schedule(config),
+        trust=client_context(certificates) if certificates else None,
+        user_agent=f"onhook/{__version__}",
+        posts_at_a_time=config.delivery.posts_at_a_time,
+        authorize=authorize,
+        refused=RefusedNetworks(config.delivery.refused_networks),
+    )
 
 
 def _live_routing(config: Config, store: SqliteStore) -> LiveRouting:

@@ -295,16 +295,13 @@ class DeliverySettings:
 
 @dataclass(frozen=True, kw_only=True)
 class LimitsSettings:
-    """Requests of a resource; one more is answered 429 with Retry-After.
-
-    The last five are for the Identity API and for 30 s, as ACS documents them; 0 is without limit.
-    """
+    """Requests of a resource; one more is answered 429 with Retry-After. Of users: in 30 s, 0 is no limit."""
 
     SECTION: ClassVar = "limits"
     requests: tuple[str, ...] = setting(
         kinds.LIMITS,
         _SERVER["request_limits"],
-        "Rates of other operations, to see how an application takes it. createCall 2/10 is 2 in 10 s.",
+        "Rates of other operations, as a test of an application: createCall 2/10 is 2 in 10 s.",
     )
     create_user: int = setting(
         kinds.whole(0, 1_000_000, 1_000), _IDENTITY["create_user"], "Users created without a token."
