@@ -188,7 +188,8 @@ def test_the_answer_is_repeated_until_its_ack_then_given_up() -> None:
     assert isinstance(bye, Request)
     assert "408" in bye.headers.get("reason")
     assert Playbook() >> scene.answers(200)
-    assert scene.session.state is State.ENDED
+    scene.after(40)()
+    assert scene.session.done
 
 
 @pytest.mark.parametrize("status", [403, 404, 480, 486, 488, 503, 603])
