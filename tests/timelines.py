@@ -381,6 +381,7 @@ SAMPLES: dict[str, Timeline] = {
         .facts
     ),
     "left-alone": between_users().wait(5).api("hangupCall", connection=SECOND).left(SECOND).facts,
+    "caller-unreachable": incoming().heard().wait(2).fails("reset: connection reset").facts,
     "inbound-nobody-heard": (
         incoming().unheard().wait(30).timer("ring", 30).response(480, "Temporarily Unavailable").ack().facts
     ),

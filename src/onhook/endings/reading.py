@@ -130,11 +130,16 @@ def _timer(reading: Reading, fact: TimerFired, number: int) -> None:
 
 def _transport(reading: Reading, fact: TransportFailed, number: int) -> None:
     attempt = None if reading.ended else _attempt_of(reading, fact.leg)
-    if attempt is None or attempt.first_response or attempt.inbound or attempt is not reading.attempt:
+    if attempt is None or attempt is not reading.attempt or _got_through(attempt):
         reading.strays.append(number)
         return
     attempt.failure = number
     reading.end(number, "transport")
+
+
+def _got_through(attempt: Attempt) -> bool:
+    """Did the far end respond, or the caller get our answer? Then a lost message is sent again."""
+    return bool(attempt.answer if attempt.inbound else attempt.first_response)
 
 
 def _route_taken(reading: Reading, fact: RouteTaken, _number: int) -> None:

@@ -61,6 +61,7 @@ RULES: tuple[Rule, ...] = (
     Rule("ended-locally", talking.ended_locally),
     # Came in, never answered
     Rule("caller-gave-up", incoming.caller_gave_up),
+    Rule("caller-unreachable", incoming.caller_unreachable),
     Rule("inbound-nobody-heard", incoming.unheard),
     Rule("inbound-unanswered", incoming.unanswered),
     Rule("rejected-by-app", incoming.rejected(603)),

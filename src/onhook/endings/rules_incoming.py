@@ -26,6 +26,14 @@ def caller_gave_up(reading: Reading) -> Finding | None:
     return Finding(ordered([*say.path(reading, attempt), say.cancelled(reading, attempt)]), attempt.cancel)
 
 
+def caller_unreachable(reading: Reading) -> Finding | None:
+    """A response of ours could not be carried to the caller, who waits for an answer."""
+    attempt = _unanswered(reading)
+    if attempt is None or not attempt.failure or attempt.final is not None:
+        return None
+    return _refused(reading, attempt, say.failure(reading, attempt.failure))
+
+
 def refused_at_the_door(why: DoorRefusal) -> Find:
     """A rule for one reason to refuse a call before any application could hear of it."""
 

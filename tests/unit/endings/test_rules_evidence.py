@@ -413,6 +413,15 @@ EXPECTED: dict[str, Expected] = {
             (8, "another application left the call, and one participant remained"),
         ],
     ),
+    "caller-unreachable": Expected(
+        7,
+        [
+            (1, "trunk carrier offered the call"),
+            (4, "IncomingCall was published for resource dev"),
+            (5, "we reported 180: the phone rang"),
+            (7, "TCP to 192.0.2.20:5060 failed: reset: connection reset"),
+        ],
+    ),
     "inbound-nobody-heard": Expected(
         7,
         [
