@@ -74,7 +74,7 @@ async def test_a_lost_cancel_comes_again(tmp_path: Path) -> None:
 
 @BOTH
 async def test_hung_up_before_any_response(tmp_path: Path, transport: str) -> None:
-    """No CANCEL before the first response (section 9.1); over UDP the INVITE goes on being repeated for it."""
+    """No CANCEL before the first response (section 9.1); over UDP the INVITE is repeated until then."""
     options = (*AS_SEEN, "-pause_msg_ign")
     played = await play(tmp_path, "hung_up_early.xml", transport, hang_up_at_once, options=options)
     assert played.told.codes == CANCELLED
