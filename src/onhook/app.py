@@ -118,16 +118,8 @@ async def running(config: Config) -> AsyncGenerator[Running, None]:
         journal = Journal(store)
         stack.callback(journal.flush)
         keys = _token_keys(config, now())
-        courier = Courier(
-            journal,
-            now,
-            schedule(config),
-            trust=client_context(certificates) if certificates else None,
-            user_agent=f"onhook/{__version__}",
-            posts_at_a_time=config.delivery.posts_at_a_time,
-            authorize=_authorization(config, keys, store, now),
-            refused=RefusedNetworks(config.delivery.refused_networks),
-        )
+        authorize = _authorization(config, keys, store, now)
+        courier = _courier(config, journal, now, certificates, authorize)
         courier.start()
         stack.push_async_callback(courier.close)
         carrier = await _start_carrier(config, stack)
@@ -150,9 +142,8 @@ async def running(config: Config) -> AsyncGenerator[Running, None]:
         stack.callback(switch.close)
         routing.follow(switch.reroute)
         switch.recover()
-        identities = Identities(
-            store.kept, keys, RateLimits(identity_limits(config).most()), now, sources.guid
-        )
+        limits = RateLimits(identity_limits(config).most())
+        identities = Identities(store.kept, keys, limits, now, sources.guid)
         application = make_app(
             config.directory,
             switch,
@@ -262,6 +253,25 @@ def _authorization(
         return ids.get(record.resource) if record else None
 
     return CallbackAuthorization(keys, resource_id_of, now, reuse_seconds=config.delivery.token_reuse_seconds)
+
+
+def _courier(
+    config: Config,
+    journal: Journal,
+    now: Callable[[], float],
+    certificates: CertificatePaths | None,
+    authorize: CallbackAuthorization,
+) -> Courier:
+    return Courier(
+        journal,
+        now,
+        schedule(config),
+        trust=client_context(certificates) if certificates else None,
+        user_agent=f"onhook/{__version__}",
+        posts_at_a_time=config.delivery.posts_at_a_time,
+        authorize=authorize,
+        refused=RefusedNetworks(config.delivery.refused_networks),
+    )
 
 
 def _live_routing(config: Config, store: SqliteStore) -> LiveRouting:
