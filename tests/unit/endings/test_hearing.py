@@ -11,6 +11,7 @@ from onhook.endings.lines import describe
 from onhook.facts import Fact, GridAttempted, GridFate, GridListener, GridUnheard, Timeline
 from timelines import START, Story
 
+NOT_HEARD = "IncomingCall was not heard: subscription calls"
 ENDED = "Microsoft.Communication.CallEnded"
 
 
@@ -65,19 +66,13 @@ class TestNobodyHeard:
         assert (each.fact, each.subscription, each.state) == (1, "calls", "Failed")
         assert (each.last_attempt, each.last_attempt_at) == ("404 Not Found", START - 60)
         assert shows([missed(listener())]) == [
-            (
-                "IncomingCall was not heard: subscription calls (Failed): the endpoint answered 404 Not Found to "
-                "the validation event"
-            )
+            (f"{NOT_HEARD} (Failed): the endpoint answered 404 Not Found to the validation event")
         ]
 
     def test_a_last_attempt_that_the_reason_does_not_tell_is_added(self) -> None:
         passed = listener(state="Succeeded", why="its event types are CallEnded", last_attempt="500 Broken")
         assert shows([missed(passed)]) == [
-            (
-                "IncomingCall was not heard: subscription calls (Succeeded): its event types are CallEnded; its "
-                "last attempt: 500 Broken"
-            )
+            (f"{NOT_HEARD} (Succeeded): its event types are CallEnded; its last attempt: 500 Broken")
         ]
 
     def test_each_subscription_has_a_line(self) -> None:
@@ -109,10 +104,7 @@ class TestNobodyHeard:
             START + 3,
         )
         assert shows(timeline) == [
-            (
-                "IncomingCall was not heard: subscription calls (Succeeded): attempt 3 came to 400 Bad Request, "
-                "and it was given up"
-            )
+            (f"{NOT_HEARD} (Succeeded): attempt 3 came to 400 Bad Request, and it was given up")
         ]
         assert (
             "attempt 2 came to no answer within 30 s, and it was to be tried again" in shows(timeline[:2])[0]
