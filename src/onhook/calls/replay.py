@@ -5,21 +5,22 @@ release the telephone properly instead of leaving it off the hook.
 
 When did timers fire? A call lets everything that is due happen before it takes an input, so the facts tell:
 what is due at an input's time fired before it, and what fired by itself shows in the messages and timers
-that it brought forth, which are facts with their own times. Timers that show in nothing change nothing that
-an input could tell.
+that it brought forth, which are facts with their own times and follow from no input. Timers that show in
+nothing change nothing that an input could tell.
 """
 
 from onhook.calls.call import Call, State
 from onhook.calls.directory import Trunk, VoiceRoute
 from onhook.calls.record import CallRecord
 from onhook.calls.routing import Chosen
-from onhook.effects import Destination, Effect
+from onhook.effects import Destination, Effect, Record
 from onhook.endings.reading import ends_call
 from onhook.facts import (
     ApiRequested,
     Fact,
     MediaMeasured,
     RouteTaken,
+    ServerRestarted,
     SipSeen,
     SipUnreadable,
     Timeline,
@@ -41,15 +42,28 @@ def replay(
     call = Call(record, setup_seconds=setup_seconds, max_seconds=max_seconds)
     effects: list[Effect] = []
     created: ApiRequested | None = None
+    brought_forth = 0  # facts to come that follow from the last input
     for fact in timeline:
         if isinstance(fact, ApiRequested) and created is None:
             created = fact
-        elif isinstance(fact, RouteTaken) and created is not None:
+            continue
+        if isinstance(fact, RouteTaken) and created is not None:
             route = VoiceRoute(fact.pattern, fact.pattern, (trunk.name,))
-            effects += call.place(Chosen(trunk, route), created)
+            fed = call.place(Chosen(trunk, route), created)
+        elif brought_forth and isinstance(fact, SipSeen | TimerFired):
+            brought_forth -= 1
+            continue
         else:
-            effects += _feed(call, fact)
+            fed = _feed(call, fact)
+        effects += fed
+        brought_forth = _after(fact, fed)
     return call, effects
+
+
+def _after(fact: Fact, effects: list[Effect]) -> int:
+    """How many facts of `effects` come after `fact`."""
+    facts = [effect.fact for effect in effects if isinstance(effect, Record)]
+    return len(facts) - facts.index(fact) - 1 if fact in facts else 0
 
 
 def _feed(call: Call, fact: Fact) -> list[Effect]:
@@ -67,6 +81,8 @@ def _feed(call: Call, fact: Fact) -> list[Effect]:
             return call.fail(_destination(fact), fact.error, fact.at)
         case ApiRequested() if ends_call(fact.operation):
             return call.hang_up(fact)
+        case ServerRestarted():
+            return call.restart(fact.at)
         case MediaMeasured():
             return call.media_closed(fact) if call.state is State.CLOSING else call.media_seen(fact)
         case _:

@@ -1,4 +1,4 @@
-"""Open calls of an earlier run, taken up again from what was kept of them."""
+"""Calls of an earlier run, taken up again from what was kept of them: the open and the unreleased."""
 
 import copy
 import dataclasses
@@ -10,9 +10,13 @@ from onhook.calls.call import Call, State
 from onhook.calls.directory import Trunk
 from onhook.calls.record import CallRecord
 from onhook.calls.replay import replay
+from onhook.endings.signals import cseq_of, status_of
 from onhook.facts import SipSeen, Timeline
 from onhook.sip.headers import split_host_port
+from onhook.sip.timers import GIVE_UP
 
+RELEASING_SECONDS = GIVE_UP
+"""How long before the last end of a call another call can have ended and still wait for its BYE's answer."""
 log = logging.getLogger(__name__)
 
 
@@ -54,6 +58,49 @@ def rebuild(
     call = Call(record, setup_seconds=limits.setup_seconds, max_seconds=limits.max_call_seconds)
     call.resume(timeline)
     return call
+
+
+def unreleased(
+    record: CallRecord,
+    facts: Callable[[str], Timeline],
+    trunks: Mapping[str, Trunk],
+    limits: CallLimits,
+) -> Call | None:
+    """An ended call whose telephone may be off the hook still: its BYE or CANCEL was not answered.
+
+    None if it was, or if that cannot be told. Never raises.
+    """
+    try:
+        timeline = facts(record.id)
+        trunk = _trunk_then(record, timeline, trunks)
+        if trunk is None or not _awaits_an_answer(timeline):
+            return None
+        call, _ = replay(
+            copy.copy(record),
+            timeline,
+            trunk,
+            setup_seconds=limits.setup_seconds,
+            max_seconds=limits.max_call_seconds,
+        )
+    except Exception:
+        log.exception("call %s is over; whether its telephone was released cannot be told", record.id)
+        return None
+    return call if call.state is State.ENDED and not call.done else None
+
+
+def _awaits_an_answer(timeline: Timeline) -> bool:
+    """Was one of our requests never answered with a final response? Cheap: most calls are done with."""
+    open_requests: set[tuple[int, bytes]] = set()
+    for fact in timeline:
+        if not isinstance(fact, SipSeen):
+            continue
+        ours = fact.direction == "sent"
+        status = status_of(fact.message)
+        if ours and not status and not fact.message.startswith(b"ACK"):
+            open_requests.add(cseq_of(fact.message))
+        elif not ours and status >= 200:
+            open_requests.discard(cseq_of(fact.message))
+    return bool(open_requests)
 
 
 def _trunk_then(record: CallRecord, timeline: Timeline, trunks: Mapping[str, Trunk]) -> Trunk | None:

@@ -33,7 +33,7 @@ from onhook.store.batch import KeptReply, StoreFailed
 from onhook.store.journal import Journal
 from onhook.switch.asking import Sources, new_record, one_phone, properties
 from onhook.switch.deadlines import Deadlines
-from onhook.switch.recovery import rebuild
+from onhook.switch.recovery import RELEASING_SECONDS, rebuild, unreleased
 
 MAX_SUSPECTS = 16
 """Calls that unreadable bytes without a Call-ID are noted on: those waiting for that trunk."""
@@ -62,6 +62,7 @@ class Media(Protocol):
 
 class Archive(Protocol):
     def open_calls(self) -> list[CallRecord]: ...
+    def ended_last(self, seconds: float) -> list[CallRecord]: ...
     def undelivered(self) -> list[OutboxEvent]: ...
     def facts(self, call_id: str) -> Timeline: ...
     def reply(self, key: str) -> bytes | None: ...
@@ -235,8 +236,17 @@ class Switch:
     # After a restart
 
     def recover(self) -> int:
-        """End every call that the last run left open; send what was not delivered. How many calls."""
+        """End every call that the last run left open; send what was not delivered. How many calls.
+
+        Calls that had just ended and whose far end had not confirmed it are taken up too, so that their
+        BYE or CANCEL is repeated; nothing more is told of them.
+        """
         self._post.deliver(self._archive.undelivered())
+        for record in self._archive.ended_last(RELEASING_SECONDS):
+            ended = unreleased(record, self._archive.facts, self.directory.trunks, self.limits)
+            if ended is not None and ended.leg is not None:
+                self._by_sip_id[ended.leg.sip_call_id] = ended
+                self._deadlines.set(ended, ended.deadline)
         found = self._archive.open_calls()
         for record in found:
             call = rebuild(record, self._archive.facts, self.directory.trunks, self.limits)
