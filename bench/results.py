@@ -1,6 +1,7 @@
 """What a run of calls.py came to: as data, and as a table for people."""
 
 import json
+import os
 import platform
 import time
 from dataclasses import asdict, dataclass, field
@@ -13,6 +14,8 @@ class Result:
     machine: str = field(default_factory=machine)
     python: str = field(default_factory=platform.python_version)
     date: str = field(default_factory=lambda: time.strftime("%Y-%m-%d"))
+    others_load: float = field(default_factory=lambda: os.getloadavg()[0])
+    """Programs that wanted a processor in the minute before: above 0.5, believe ratios only."""
     start_up_seconds: float = 0.0
     idle_memory_mb: float = 0.0
     calls: int = 0
@@ -71,6 +74,7 @@ def as_text(result: Result) -> str:
     )
     rows = [
         ("machine", f"{result.machine}, Python {result.python}, {result.date}"),
+        ("load before", f"{result.others_load:.1f}"),
         ("calls, failed", f"{result.calls}, {result.failures}"),
         (f"CPU a call at {result.offered_a_second:.0f}/s", cost),
         ("calls/s a core, by CPU", f"{result.calls_a_second_a_core:.0f}"),
