@@ -166,7 +166,12 @@ class Application:
                 _Requests, "127.0.0.1", self._port, ssl=self._trust, server_hostname="localhost"
             )
             self._idle.append(made)
-        self._create = msgspec.json.encode(
+        self._create = self.creation(listening)
+
+    @staticmethod
+    def creation(listening: int) -> bytes:
+        """The body of createCall; events are to come to the port `listening`."""
+        return msgspec.json.encode(
             {
                 "targets": [{"kind": "phoneNumber", "phoneNumber": {"value": "+4930123456"}}],
                 "sourceCallerIdNumber": {"value": CALLER},

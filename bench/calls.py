@@ -42,6 +42,7 @@ MAX_CALLS: Final = 100_000
 MAX_RATE: Final = 5_000
 CONNECTIONS: Final = 32
 AT_A_TIME: Final = 100
+TOKEN_REUSE_SECONDS: Final = 60
 WARM_UP_CALLS: Final = 200
 DRAIN_SECONDS: Final = 1.0
 """A rate is sustained if its last call is over so soon after it was begun."""
@@ -162,19 +163,39 @@ async def drive(server: Onhook, pid: int, plan: Plan, result: Result) -> Load:
         result.calls_a_second_a_core = load.calls / used.total
         say(f"{load.calls} calls at {plan.rate}/s: {result.cpu_ms_a_call:.2f} ms of CPU a call")
         _add_failures(result, load)
-        cpu = cpu_of(pid)
-        full = await keep_busy(application, plan.calls, AT_A_TIME)
-        result.full_load_cpu_ms_a_call = cpu_of(pid).since(cpu).total * 1000 / full.calls
-        result.full_load_calls_a_second = full.calls / full.seconds
-        say(
-            f"{full.calls} calls, {AT_A_TIME} at a time: {result.full_load_calls_a_second:.0f}/s,"
-            f" {result.full_load_cpu_ms_a_call:.2f} ms of CPU a call"
-        )
+        full, cpu_ms = await _under_full_load(application, pid, plan)
+        result.full_load_calls_a_second, result.full_load_cpu_ms_a_call = full.calls / full.seconds, cpu_ms
         _add_failures(result, full)
         await _find_sustained_rate(application, plan, result)
     finally:
         await application.stop()
     return load
+
+
+async def _under_full_load(application: Application, pid: int, plan: Plan) -> tuple[Load, float]:
+    """The load, and ms of CPU of a call."""
+    cpu = cpu_of(pid)
+    load = await keep_busy(application, plan.calls, AT_A_TIME)
+    cpu_ms = cpu_of(pid).since(cpu).total * 1000 / load.calls
+    rate = load.calls / load.seconds
+    say(f"{load.calls} calls, {AT_A_TIME} at a time: {rate:.0f}/s, {cpu_ms:.2f} ms of CPU a call")
+    return load, cpu_ms
+
+
+async def drive_hard(server: Onhook, pid: int, plan: Plan, result: Result) -> None:
+    """Full load only, on a server that signs one token a minute."""
+    application = Application(server.port, DEVELOPMENT_KEY, server.trust, CONNECTIONS)
+    await application.start()
+    try:
+        await offer(application, min(WARM_UP_CALLS, plan.calls), plan.rate)
+        load, cpu_ms = await _under_full_load(application, pid, plan)
+    finally:
+        await application.stop()
+    result.reused_tokens_calls_a_second, result.reused_tokens_cpu_ms_a_call = (
+        load.calls / load.seconds,
+        cpu_ms,
+    )
+    _add_failures(result, load)
 
 
 async def _find_sustained_rate(application: Application, plan: Plan, result: Result) -> None:
@@ -236,6 +257,9 @@ def measure_onhook(folder: Path, cores: Cores, far_end: int, plan: Plan, result:
     with server.running(server.observed) as process:
         load = uvloop.run(drive(server, process.pid, plan, result))
     read_latencies(server, load.call_ids, result)
+    hasty = Onhook(folder / "tokens-reused", cores, far_end, token_reuse_seconds=TOKEN_REUSE_SECONDS)
+    with hasty.running(hasty.observed) as process:
+        uvloop.run(drive_hard(hasty, process.pid, plan, result))
 
 
 def measure_sippy(folder: Path, cores: Cores, far_end: int, plan: Plan, result: Result) -> None:
@@ -262,6 +286,9 @@ def measure_sippy(folder: Path, cores: Cores, far_end: int, plan: Plan, result: 
     result.sippy_to_onhook_ratio = round(result.sippy["cpu_ms_a_call"] / result.cpu_ms_a_call, 2)
     result.full_load_sippy_to_onhook_ratio = round(
         result.sippy["full_load_cpu_ms_a_call"] / result.full_load_cpu_ms_a_call, 2
+    )
+    result.reused_tokens_sippy_to_onhook_ratio = round(
+        result.sippy["full_load_cpu_ms_a_call"] / result.reused_tokens_cpu_ms_a_call, 2
     )
     say(f"Sippy: {result.sippy['cpu_ms_a_call']:.2f} ms of CPU a call, {failures} failed")
 

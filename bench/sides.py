@@ -30,6 +30,8 @@ port = {sip}
 path = "{folder}/onhook.db"
 [carrier]
 enabled = false
+[delivery]
+token_reuse_seconds = {token_reuse_seconds}
 [resource.bench]
 id = "{resource}"
 access_keys = ["{key}"]
@@ -83,9 +85,11 @@ def _wait_for_udp(port: int, process: "subprocess.Popen[bytes]", log: Path) -> N
 
 
 class Onhook:
-    """A server with its own ports and files. `command` ends with what the configuration file is given to."""
+    """A server with its own ports and files."""
 
-    def __init__(self, folder: Path, cores: Cores, far_end: int) -> None:
+    def __init__(self, folder: Path, cores: Cores, far_end: int, *, token_reuse_seconds: int = 0) -> None:
+        """`token_reuse_seconds` as in [delivery]; 0, the default there too, signs a token for each event."""
+        folder.mkdir(parents=True, exist_ok=True)
         self.folder, self._cores = folder, cores
         self.port = free_port(socket.SOCK_STREAM)
         self.config, self.notes = folder / "onhook.toml", folder / "stored.json"
@@ -99,6 +103,7 @@ class Onhook:
             key=DEVELOPMENT_KEY,
             numbers=json.dumps(list(DEVELOPMENT_NUMBERS)),
             far_end=far_end,
+            token_reuse_seconds=token_reuse_seconds,
         )
         self.config.write_text(text)
         self.start_up_seconds = 0.0

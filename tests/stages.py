@@ -2,7 +2,7 @@
 
 from onhook.calls.directory import Directory, Resource, Trunk, VoiceRoute
 from onhook.lab.far_end import FarEnd
-from onhook.lab.rehearsal import CALLER, Stage, World
+from onhook.lab.rehearsal import CALLER, Inbox, Stage, World
 from onhook.lab.scenario import parse_scenario
 from onhook.lab.scenario_steps import Scenario
 from onhook.lab.virtual_network import VirtualNetwork
@@ -45,15 +45,16 @@ async def world(
     on: Stage | None = None,
     *,
     store: MemoryStore | None = None,
+    inbox: Inbox | None = None,
     network: VirtualNetwork | None = None,
 ) -> World:
     """A server on virtual time with this far end behind its trunk; to be made on a VirtualTimeLoop."""
     made = World(
         on or stage(), scenario if isinstance(scenario, FarEnd) else far_end(scenario), network=network
     )
-    if store is not None:
+    if store is not None or inbox is not None:
         made.crash()
-        made.store = store
+        made.store, made.inbox = store or made.store, inbox or made.inbox
         made.start()
     await made.open()
     return made

@@ -1,7 +1,9 @@
 """What stores are filled with in tests: records, events and facts, plain ones and any that could be."""
 
-from typing import Any, get_args, get_type_hints
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
+import msgspec
 from hypothesis import strategies as st
 
 from onhook.calls.outbox import OutboxEvent
@@ -63,20 +65,19 @@ def asked(at: float = 100.0, operation: str = "createCall") -> ApiRequested:
 
 def any_value(hint: Any) -> "st.SearchStrategy[Any]":
     """Values of an annotated field, of the sizes that MessagePack can hold."""
-    if hint is float:
-        return TIMES
-    if hint is int:
-        return NUMBERS
-    if hint == float | None:
-        return st.none() | TIMES
-    if hint == int | None:
-        return st.none() | NUMBERS
-    if hint == tuple[str, int]:
-        return st.tuples(st.text(), NUMBERS)
-    if hint == tuple[Proof, ...]:
-        return st.lists(any_struct(Proof), max_size=3).map(tuple)
-    if hint == Verdict | None:
-        return st.none() | any_struct(Verdict)
+    if hint in {float, int}:
+        return TIMES if hint is float else NUMBERS
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        return any_struct(hint)
+    origin, inside = get_origin(hint), get_args(hint)
+    if origin in {Union, UnionType}:
+        return st.one_of([any_value(each) for each in inside])
+    if origin is list:
+        return st.lists(any_value(inside[0]), max_size=3)
+    if origin is tuple and inside[1:] == (...,):
+        return st.lists(any_value(inside[0]), max_size=3).map(tuple)
+    if origin is tuple:
+        return st.tuples(*(any_value(each) for each in inside))
     return st.from_type(hint)
 
 

@@ -4,6 +4,7 @@ python tools/generate_acs.py            write what changed
 python tools/generate_acs.py --check    write nothing; exit 1 and name the files that are stale
 """
 
+import importlib
 import json
 import re
 import subprocess
@@ -389,7 +390,7 @@ def operations_module(spec: Specification, models_from: str = "models") -> str:
     )
 
 
-def coverage_page(spec: Specification) -> str:
+def coverage_page(spec: Specification, others: Iterable[tuple[OtherApi, Specification]]) -> str:
     from onhook.server.handlers import BUILT  # noqa: PLC0415 - it needs the modules written just before
 
     lines = [
@@ -403,14 +404,25 @@ def coverage_page(spec: Specification) -> str:
         "Basis: *validated* = seen in recordings of the official SDKs or of the service, *documented* =",
         "Microsoft's pages or specification say so, *assumed* = our inference.",
         "",
-        "| Operation | Method and path | State | Basis of the behaviour |",
-        "|---|---|---|---|",
+        *coverage_table(spec, BUILT, {}),
     ]
-    for o in spec.operations:
-        built = BUILT.get(o["name"])
-        state, basis = ("built", built.basis) if built else ("501", "")
-        lines.append(f"| {o['name']} | `{o['method']} {o['path']}` | {state} | {basis} |")
+    for api, other in others:
+        module = importlib.import_module(f"onhook.server.{api.prefix}_api")
+        built, refused = module.BUILT, getattr(module, "REFUSED", {})
+        count = f"{len(built)} of {len(other.operations)} operations are built."
+        if refused:
+            count += " The others make no sense here: they answer 501 NotSupported and say why."
+        lines += ["", f"## {api.title} API", "", count, "", *coverage_table(other, built, refused)]
     return "\n".join([*lines, ""])
+
+
+def coverage_table(spec: Specification, built: dict[str, Any], refused: dict[str, str]) -> Iterator[str]:
+    yield "| Operation | Method and path | State | Basis of the behaviour |"
+    yield "|---|---|---|---|"
+    for o in spec.operations:
+        name = o["name"]
+        state, basis = ("built", built[name].basis) if name in built else ("501", refused.get(name, ""))
+        yield f"| {name} | `{o['method']} {o['path']}` | {state} | {basis} |"
 
 
 # -- the command ---------------------------------------------------------------------------------
@@ -435,11 +447,11 @@ def outputs() -> Iterator[tuple[Path, str]]:
         yield ACS / f"{module}.py", formatted(struct_module(spec, module, files))
     yield ACS / "models.py", formatted(models_module(spec, files))
     yield ACS / "operations.py", formatted(operations_module(spec))
-    for api in OTHER_APIS:
-        other = Specification(json.loads(api.spec.read_text()), names=api.names)
+    others = [(api, Specification(json.loads(api.spec.read_text()), names=api.names)) for api in OTHER_APIS]
+    for api, other in others:
         yield ACS / f"{api.prefix}_models.py", formatted(other_models_module(api, other))
         yield ACS / f"{api.prefix}_operations.py", formatted(operations_module(other, f"{api.prefix}_models"))
-    yield ROOT / "COVERAGE.md", coverage_page(spec)
+    yield ROOT / "COVERAGE.md", coverage_page(spec, others)
 
 
 def main(arguments: list[str]) -> int:

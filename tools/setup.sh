@@ -84,7 +84,8 @@ install_locked() {
 
 install_onhook() {
     pip install --no-deps --no-build-isolation --editable .
-    pip check
+    # without --quiet, which hides what is wrong
+    .venv/bin/python -m pip check >&2 || { say "the lock files do not fit pyproject.toml: run make lock"; return 1; }
 }
 
 unless_done dev locks/dev.txt -- install_locked locks/dev.txt

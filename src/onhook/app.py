@@ -267,13 +267,16 @@ def _event_grid(
         http=server_settings(config).callback_http,
         trust=client_context(certificates) if certificates else None,
         user_agent=f"onhook/{__version__}",
+        refused=RefusedNetworks(config.delivery.refused_networks),
     )
 
 
 def _own_url(config: Config, port: int) -> str:
-    """The address that clients know this server by."""
-    host = next(iter(config.server.hostnames), "localhost")
-    return f"{'https' if config.server.https else 'http'}://{host}:{port}"
+    """The address that clients know this server by; a proxy before it is named in server.endpoints."""
+    scheme = "https" if config.server.https else "http"
+    if config.server.endpoints:
+        return f"{scheme}://{config.server.endpoints[0]}"
+    return f"{scheme}://{next(iter(config.server.hostnames), 'localhost')}:{port}"
 
 
 def _token_keys(config: Config, now: float) -> TokenKeys:

@@ -48,7 +48,7 @@ class SipUnreadable(Observed, frozen=True, kw_only=True, gc=False, tag="sip-unre
 
 
 class TimerFired(Observed, frozen=True, kw_only=True, gc=False, tag="timer"):
-    """A timer ran out: a letter is RFC 3261's; `no-response`, `setup`, `ring`, `duration`, `release` are ours.
+    """A timer ran out: a letter is RFC 3261's; `no-response`, `setup`, `ring`, `duration`, `release` ours.
 
     `ring` is the time that a call which came in, or a user who is called, may ring; it names the ringing leg.
     """

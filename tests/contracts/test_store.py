@@ -74,7 +74,7 @@ def test_a_list_of_facts_that_grows_after_the_save_is_not_saved_again(store: Sto
 
 
 @pytest.mark.parametrize("kind", FACT_KINDS, ids=lambda kind: kind.__name__)
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_fact_comes_back_as_it_was(store: Store, kind: type[Fact], data: st.DataObject) -> None:
     fact: Fact = data.draw(any_struct(kind))
@@ -105,7 +105,7 @@ def test_text_that_utf8_cannot_write_keeps_nothing_out(store: Store) -> None:
 # Calls
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(kept=any_struct(CallRecord))
 def test_any_record_comes_back_with_its_verdict(store: Store, kept: CallRecord) -> None:
     store.save(records(kept))
@@ -155,6 +155,18 @@ def test_open_calls_are_those_without_an_end_the_oldest_first(store: Store, reop
     assert [each.id for each in again.open_calls()] == ["early", "late"]
     again.save(records(record("early", started_at=10.0, ended_at=40.0)))
     assert [each.id for each in again.open_calls()] == ["late"]
+    again.close()
+
+
+def test_the_calls_that_ended_last_are_found_by_their_end(store: Store, reopen: Reopen) -> None:
+    assert store.ended_last(10.0) == []
+    ends = {"long ago": 50.0, "last": 100.0, "before": 90.0, "too early": 89.9}
+    kept = [record(name, started_at=1.0, ended_at=at) for name, at in ends.items()]
+    store.save(records(record("open"), *kept))
+    again = reopen(store)
+    assert [each.id for each in again.ended_last(10.0)] == ["before", "last"]
+    assert [each.id for each in again.ended_last(0.0)] == ["last"]
+    assert len(again.ended_last(1e9)) == 4
     again.close()
 
 

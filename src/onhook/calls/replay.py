@@ -5,8 +5,8 @@ release the telephone properly instead of leaving it off the hook.
 
 When did timers fire? A call lets everything that is due happen before it takes an input, so the facts tell:
 what is due at an input's time fired before it, and what fired by itself shows in the messages and timers
-that it brought forth, which are facts with their own times. Timers that show in nothing change nothing that
-an input could tell.
+that it brought forth, which are facts with their own times and follow from no input. Timers that show in
+nothing change nothing that an input could tell.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from onhook.calls.directory import Trunk, VoiceRoute
 from onhook.calls.inputs import Arrival, Target
 from onhook.calls.record import CallRecord, Connection, LegPlan, first_connection
 from onhook.calls.routing import Chosen, NotRouted
-from onhook.effects import Destination, Effect
+from onhook.effects import Destination, Effect, Record
 from onhook.endings.reading_parties import ends_call
 from onhook.facts import (
     ApiRequested,
@@ -51,7 +51,6 @@ OWN_FACTS = (
     UserLegChanged,
     ConnectionJoined,
     ConnectionLeft,
-    ServerRestarted,
 )
 """What a call observes of itself, and observes again."""
 
@@ -75,9 +74,21 @@ def replay(
     call = Call(record, setup_seconds=setup_seconds, max_seconds=max_seconds, ring_seconds=ring_seconds)
     player = _Player(call, timeline, trunk, trunks or {})
     effects: list[Effect] = []
+    brought_forth = 0  # facts to come that follow from the last input
     for fact in timeline:
-        effects += player.feed(fact)
+        if brought_forth and isinstance(fact, (SipSeen, TimerFired, *OWN_FACTS)):
+            brought_forth -= 1
+            continue
+        fed = player.feed(fact)
+        effects += fed
+        brought_forth = _after(fact, fed)
     return call, effects
+
+
+def _after(fact: Fact, effects: list[Effect]) -> int:
+    """How many facts of `effects` come after `fact`."""
+    facts = [effect.fact for effect in effects if isinstance(effect, Record)]
+    return len(facts) - facts.index(fact) - 1 if fact in facts else 0
 
 
 class _Player:
@@ -113,6 +124,8 @@ class _Player:
                 return self._ask(fact)
             case RouteTaken() if self._created is not None and call.state is State.NEW:
                 return call.place(self._chosen(fact), self._created)
+            case ServerRestarted():
+                return call.restart(fact.at)
             case MediaMeasured():
                 return call.media_closed(fact) if call.is_counting(fact.leg) else call.media_seen(fact)
             case _:

@@ -71,7 +71,8 @@ def heard(timeline: Timeline) -> tuple[Hearing, ...]:
     for number, fact in enumerate(timeline, 1):
         if isinstance(fact, GridUnheard):
             missed = tuple(_passed_over(number, each) for each in fact.listeners)
-            found[fact.event_id] = Hearing(number, fact.event_id, fact.event_type, fact.resource, (), missed)
+            told = Hearing(number, fact.event_id, fact.event_type, fact.resource, (), missed)
+            found.setdefault(fact.event_id, told)
         elif isinstance(fact, GridAttempted):
             before = found.get(fact.event_id)
             before = before or Hearing(number, fact.event_id, fact.event_type, "", (), ())

@@ -8,8 +8,8 @@ from onhook.endings.verdict import Proof
 from onhook.sip.offer import read_answer
 from onhook.sip.sdp import Unusable, parse_sdp
 
-NORMAL_CAUSES = frozenset({16})
-"""Q.850 causes of a BYE that say no more than "normal call clearing"."""
+NORMAL_CAUSES = frozenset({16, 31})
+"""Q.850 causes of a BYE that say no more than "normal": call clearing, and unspecified."""
 
 LOST_ACK_REPEATS = 5
 """Repeats of one 2xx after our ACK from which on the ACK counts as lost. A far end that got the ACK late

@@ -24,6 +24,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from onhook.acs.bodies import JSON_WORDS
 from onhook.acs.errors import ApiError, shown
 from onhook.calls.grid import GridDelivery, GridTry, Subscription, SubscriptionRecord, bare
 from onhook.delivery.grid.event_grid import EventGrid, newest_try
@@ -125,6 +126,7 @@ class GridApi:
     async def _settled(self, name: str, status: int) -> Response:
         await self._written()
         record = await self._grid.settled(name)
+        await self._written()
         return _json(subscription_json(record, self._grid.last_try(record)), status)
 
     async def _written(self) -> None:
@@ -229,6 +231,8 @@ async def _body(request: Request, kind: type[T]) -> T:
 
 def _misfit(field: str, why: str) -> ApiError:
     where = field or "The body"
+    for word, plain in JSON_WORDS.items():
+        why = why.replace(word, plain)
     return ApiError(400, "InvalidBody", f"{where[:MAX_FIELD_CHARACTERS]}: {why}.", target=field or None)
 
 

@@ -105,7 +105,7 @@ BUILT: dict[str, Built] = {
     "getSipRouting": Built(_get, "answer validated; one table for all resources is ours"),
     "updateSipRouting": Built(
         _update,
-        "merge patch, answer and nine refusals validated; limits documented; patterns match a part of the"
+        "merge patch, answer and eight refusals validated; limits documented; patterns match a part of the"
         " number, assumed",
     ),
 }

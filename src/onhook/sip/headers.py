@@ -4,8 +4,9 @@ Readers of single values never raise: they return None for text that is no such 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TypeVar
+
+import msgspec
 
 T = TypeVar("T")
 
@@ -56,26 +57,23 @@ def key_of(name: str) -> str:
     return _KEYS.get(name) or COMPACT.get(lower := name.lower(), lower)
 
 
-@dataclass(frozen=True, slots=True)
-class Via:
+class Via(msgspec.Struct, frozen=True, gc=False):
     transport: str
     host: str
     port: int | None
-    params: dict[str, str | None] = field(default_factory=dict[str, str | None])
+    params: dict[str, str | None] = msgspec.field(default_factory=dict[str, str | None])
 
     @property
     def branch(self) -> str:
         return self.params.get("branch") or ""
 
 
-@dataclass(frozen=True, slots=True)
-class CSeq:
+class CSeq(msgspec.Struct, frozen=True, gc=False):
     number: int
     method: str
 
 
-@dataclass(frozen=True, slots=True)
-class NameAddr:
+class NameAddr(msgspec.Struct, frozen=True, gc=False):
     """From, To, Contact, Route, … : a display name, a URI, and the parameters of the header.
 
     `display_name` is the text meant, without quotes and escapes; `str()` writes the value again.
@@ -83,7 +81,7 @@ class NameAddr:
 
     display_name: str
     uri: str
-    params: dict[str, str | None] = field(default_factory=dict[str, str | None])
+    params: dict[str, str | None] = msgspec.field(default_factory=dict[str, str | None])
 
     @property
     def tag(self) -> str:

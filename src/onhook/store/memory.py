@@ -76,6 +76,12 @@ class MemoryStore:
         found = [_copied(record) for record in self._records.values() if record.ended_at is None]
         return sorted(found, key=lambda record: record.started_at)
 
+    def ended_last(self, seconds: float) -> list[CallRecord]:
+        """Calls that ended within `seconds` before the last end of a call, the earliest first."""
+        ended = [(r.ended_at, r.id) for r in self._records.values() if r.ended_at is not None]
+        since = max(ended)[0] - seconds if ended else 0.0
+        return [copy.copy(self._records[call_id]) for at, call_id in sorted(ended) if at >= since]
+
     def undelivered(self) -> list[OutboxEvent]:
         """In the order in which they were published."""
         return [copy.copy(event) for event in self._outbox.values()]
@@ -109,12 +115,8 @@ class MemoryStore:
 
         At most MAX_FORGOTTEN_AT_A_TIME calls, the oldest first: ask again while it gives that many.
         """
-        ended = [record for record in self._records.values() if record.ended_at is not None]
-        ended.sort(key=lambda record: record.started_at)
-        old = [
-            record.id for record in ended if record.ended_at is not None and record.ended_at < calls_before
-        ]
-        gone = set(old[:MAX_FORGOTTEN_AT_A_TIME])
+        ended = sorted((r.ended_at, r.id) for r in self._records.values() if r.ended_at is not None)
+        gone = {call_id for at, call_id in ended[:MAX_FORGOTTEN_AT_A_TIME] if at < calls_before}
         for call_id in gone:
             del self._records[call_id]
             self._facts.pop(call_id, None)

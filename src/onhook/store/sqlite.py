@@ -36,6 +36,7 @@ SCHEMA = (
     id text primary key, call_id text not null
 ) without rowid""",
     "create index if not exists connection_call on connection (call_id)",
+    "create index if not exists call_ended on call (ended_at) where ended_at is not null",
     "create table if not exists fact (seq integer primary key, call_id text not null, body blob not null)",
     "create index if not exists fact_call on fact (call_id)",
     """create table if not exists outbox (
@@ -66,8 +67,8 @@ SELECT_CALL = (
     " where connection.id = ?1 limit 1"
 )
 """By its own id, or by that of another connection to it."""
-# What ended before a time also began before it: so the index on started_at finds it.
-OLD_CALLS = "select id from call where started_at < ?1 and ended_at < ?1 order by started_at limit ?2"
+LAST_END = "select max(ended_at) from call where ended_at is not null"
+OLD_CALLS = "select id from call where ended_at < ? order by ended_at limit ?"
 
 
 class SqliteStore:
@@ -190,7 +191,11 @@ class SqliteStore:
         """The oldest first."""
         return self._records("where ended_at is null order by started_at limit ?", -1)
 
-    def _records(self, clause: str, limit: int) -> list[CallRecord]:
+    def ended_last(self, seconds: float) -> list[CallRecord]:
+        """Calls that ended within `seconds` before the last end of a call, the earliest first."""
+        return self._records(f"where ended_at >= ({LAST_END}) - ? order by ended_at", seconds)
+
+    def _records(self, clause: str, limit: float) -> list[CallRecord]:
         with self._told("read"):
             rows = self._db.execute(f"select body from call {clause}", (limit,))  # noqa: S608  # literals
             return [decode_record(body) for (body,) in rows]

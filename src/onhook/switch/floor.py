@@ -36,7 +36,7 @@ from onhook.store.journal import Journal
 from onhook.switch.asking import Sources, arrived_record
 from onhook.switch.deadlines import Deadlines
 from onhook.switch.door import Door, calling, dialled, owner_of
-from onhook.switch.recovery import rebuild
+from onhook.switch.recovery import RELEASING_SECONDS, rebuild, unreleased
 from onhook.switch.world import Announcer, Archive, Limits, Media, Network, Post
 
 MAX_SUSPECTS = 16
@@ -136,8 +136,18 @@ class Floor:
     # After a restart
 
     def recover(self) -> int:
-        """End every call that the last run left open; send what was not delivered. How many calls."""
+        """End every call that the last run left open; send what was not delivered. How many calls.
+
+        Calls that had just ended and whose far end had not confirmed it are taken up too, so that their
+        BYE or CANCEL is repeated; nothing more is told of them.
+        """
         self._post.deliver(self._archive.undelivered())
+        for record in self._archive.ended_last(RELEASING_SECONDS):
+            ended = unreleased(record, self._archive.facts, self.directory.trunks, self.limits)
+            if ended is not None:
+                for leg in ended.legs.telephones:
+                    self._by_sip_id[leg.sip_call_id] = ended
+                self._deadlines.set(ended, ended.deadline)
         found = self._archive.open_calls()
         for record in found:
             call = rebuild(record, self._archive.facts, self.directory.trunks, self.limits)

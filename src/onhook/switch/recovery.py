@@ -1,4 +1,4 @@
-"""Open calls of an earlier run, taken up again from what was kept of them."""
+"""Calls of an earlier run, taken up again from what was kept of them: the open and the unreleased."""
 
 import copy
 import dataclasses
@@ -10,9 +10,13 @@ from onhook.calls.call import Call, State
 from onhook.calls.directory import Trunk
 from onhook.calls.record import CallRecord
 from onhook.calls.replay import replay
+from onhook.endings.signals import cseq_of, status_of
 from onhook.facts import CallArrived, RouteTaken, SipSeen, Timeline
 from onhook.sip.headers import split_host_port
+from onhook.sip.timers import GIVE_UP
 
+RELEASING_SECONDS = GIVE_UP
+"""How long before the last end of a call another call can have ended and still wait for its BYE's answer."""
 log = logging.getLogger(__name__)
 
 
@@ -41,15 +45,7 @@ def rebuild(
         timeline = facts(record.id)
         by_leg = _trunks_then(record, timeline, trunks)
         if by_leg or record.legs:
-            call, _ = replay(
-                copy.copy(record),
-                timeline,
-                next(iter(by_leg.values()), None),
-                setup_seconds=limits.setup_seconds,
-                max_seconds=limits.max_call_seconds,
-                ring_seconds=limits.ring_seconds,
-                trunks=by_leg,
-            )
+            call = _replayed(record, timeline, by_leg, limits)
             if call.state in {State.CONNECTING, State.CONNECTED, State.DISCONNECTING}:
                 call.timeline = timeline  # numbered as it is kept
                 return call
@@ -63,6 +59,58 @@ def rebuild(
     )
     call.resume(timeline)
     return call
+
+
+def unreleased(
+    record: CallRecord,
+    facts: Callable[[str], Timeline],
+    trunks: Mapping[str, Trunk],
+    limits: CallLimits,
+) -> Call | None:
+    """An ended call of which a telephone may be off the hook still: its BYE or CANCEL was not answered.
+
+    None if it was, or if that cannot be told. Never raises.
+    """
+    try:
+        timeline = facts(record.id)
+        by_leg = _trunks_then(record, timeline, trunks)
+        if not by_leg or not _awaits_an_answer(timeline):
+            return None
+        call = _replayed(record, timeline, by_leg, limits)
+    except Exception:
+        log.exception("call %s is over; whether its telephone was released cannot be told", record.id)
+        return None
+    return call if call.state is State.ENDED and not call.done else None
+
+
+def _replayed(
+    record: CallRecord, timeline: Timeline, by_leg: Mapping[str, Trunk], limits: CallLimits
+) -> Call:
+    call, _ = replay(
+        copy.copy(record),
+        timeline,
+        next(iter(by_leg.values()), None),
+        setup_seconds=limits.setup_seconds,
+        max_seconds=limits.max_call_seconds,
+        ring_seconds=limits.ring_seconds,
+        trunks=by_leg,
+    )
+    return call
+
+
+def _awaits_an_answer(timeline: Timeline) -> bool:
+    """Was one of our requests never answered with a final response? Cheap: most calls are done with."""
+    open_requests: set[tuple[str, int, bytes]] = set()
+    for fact in timeline:
+        if not isinstance(fact, SipSeen):
+            continue
+        ours = fact.direction == "sent"
+        status = status_of(fact.message)
+        if ours and not status and not fact.message.startswith(b"ACK"):
+            open_requests.add((fact.leg, *cseq_of(fact.message)))
+        elif not ours and status >= 200:
+            open_requests.discard((fact.leg, *cseq_of(fact.message)))
+    return bool(open_requests)
 
 
 def _trunks_then(record: CallRecord, timeline: Timeline, trunks: Mapping[str, Trunk]) -> dict[str, Trunk]:

@@ -4,7 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
+
+from onhook.acs import identity_operations
+from onhook.acs.identity_models import CommunicationIdentityAccessTokenRequest
+from onhook.acs.sip_routing_models import SipConfigurationPatch
 
 ROOT = Path(__file__).parents[3]
 COPIED = ("tools/generate_acs.py", "spec/*.json", "src/onhook/acs/*.py", "COVERAGE.md", "pyproject.toml")
@@ -55,10 +60,43 @@ def test_an_unknown_argument_shows_the_usage() -> None:
 
 
 def test_the_coverage_page_counts_what_is_built() -> None:
-    page = (ROOT / "COVERAGE.md").read_text()
+    page = (ROOT / "COVERAGE.md").read_text().partition("\n## ")[0]
     rows = [line for line in page.splitlines() if line.startswith("| ") and "`" in line]
     built = [row for row in rows if "| built |" in row]
     assert len(rows) == 34
     assert f"{len(built)} of 34 operations are built" in page
     assert all(row.split("|")[4].strip() for row in built), "a built operation states its basis"
     assert len([row for row in rows if "| 501 |" in row]) == 34 - len(built)
+
+
+@pytest.mark.parametrize(
+    ("title", "operations", "built"), [("Identity", 5, 4), ("Phone Numbers", 20, 2), ("SIP Routing", 2, 2)]
+)
+def test_the_coverage_page_has_the_apis_beside_it(title: str, operations: int, built: int) -> None:
+    section = (ROOT / "COVERAGE.md").read_text().partition(f"## {title} API\n")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1:-1] for line in section.splitlines() if line.startswith("| ") and "`" in line]
+    assert len(rows) == operations
+    assert f"{built} of {operations} operations are built." in section
+    assert sum(1 for row in rows if row[2].strip() == "built") == built
+    assert all(row[3].strip() for row in rows), "each says what it is based on, or why it makes no sense"
+
+
+def test_a_model_of_another_api_that_was_changed_by_hand_is_stale(copy: Path) -> None:
+    spoilt = copy / "src/onhook/acs/phone_models.py"
+    spoilt.write_text(spoilt.read_text() + "# by hand\n")
+    assert run("--check", cwd=copy).stdout == "stale: src/onhook/acs/phone_models.py\n"
+
+
+def test_null_and_absent_are_told_apart_where_the_specification_says_so() -> None:
+    read = msgspec.json.Decoder(SipConfigurationPatch).decode
+    assert read(b"{}") == SipConfigurationPatch()
+    assert read(b"{}").trunks is msgspec.UNSET
+    assert read(b'{"trunks": null, "routes": null}') == SipConfigurationPatch(trunks=None, routes=None)
+    assert read(b'{"trunks": {"a": null}}').trunks == {"a": None}
+
+
+def test_what_the_rebuilt_specification_lost_is_there_again() -> None:
+    issue, create = identity_operations.BY_NAME["issueToken"], identity_operations.BY_NAME["createUser"]
+    assert issue.request is CommunicationIdentityAccessTokenRequest
+    assert (issue.optional_body, issue.repeatable) == (False, False)
+    assert (create.optional_body, create.repeatable) == (True, True)

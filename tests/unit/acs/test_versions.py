@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onhook.acs.errors import ApiError
-from onhook.acs.versions import NEWEST, STABLE, Version, choose_version
+from onhook.acs.versions import (
+    IDENTITY,
+    NEWEST,
+    PHONE_NUMBERS,
+    SIP_ROUTING,
+    STABLE,
+    Version,
+    choose_version,
+)
 
 
 @pytest.mark.parametrize("asked", STABLE)
@@ -90,3 +98,29 @@ def test_any_other_text_is_refused_with_400(asked: str) -> None:
     with pytest.raises(ApiError) as raised:
         choose_version(asked)
     assert raised.value.status == 400
+
+
+@pytest.mark.parametrize(
+    ("stable", "asked", "served"),
+    [
+        (IDENTITY, "2021-03-07", "2021-03-07"),
+        (IDENTITY, "2021-10-31-preview", "2022-06-01"),
+        (IDENTITY, "2026-03-12", "2023-10-01"),
+        (PHONE_NUMBERS, "2022-01-11-preview2", "2021-03-07"),
+        (PHONE_NUMBERS, "2024-03-01-preview", "2025-02-11"),
+        (SIP_ROUTING, "2023-03-01", "2023-03-01"),
+        (SIP_ROUTING, "2021-05-01-preview", "2023-03-01"),
+    ],
+)
+def test_every_api_has_versions_of_its_own(stable: tuple[str, ...], asked: str, served: str) -> None:
+    version = choose_version(asked, stable)
+    assert version.served == served
+    assert (version.warning is None) == (asked == served)
+
+
+@pytest.mark.parametrize("stable", [IDENTITY, PHONE_NUMBERS, SIP_ROUTING])
+def test_a_refusal_names_the_versions_of_its_api(stable: tuple[str, ...]) -> None:
+    with pytest.raises(ApiError, match=re.escape(stable[-1])):
+        choose_version(None, stable)
+    with pytest.raises(ApiError, match=re.escape(", ".join(stable))):
+        choose_version("2020-02-02", stable)

@@ -54,6 +54,21 @@ def test_the_store_is_asked_once_for_each_call(
     assert len(set(headers)) == (1 if reuse_seconds else 6)
 
 
+@pytest.mark.parametrize(
+    ("settings", "url"),
+    [
+        ({}, "https://localhost:8443"),
+        ({"HOSTNAMES": "calls.example,other.example"}, "https://calls.example:8443"),
+        ({"HOSTNAMES": "calls.example", "ENDPOINTS": "front.example:443"}, "https://front.example:443"),
+        ({"ENDPOINTS": "front.example"}, "https://front.example"),
+        ({"HTTPS": "false"}, "http://localhost:8443"),
+    ],
+)
+def test_the_issuer_is_the_address_that_clients_know(settings: dict[str, str], url: str) -> None:
+    config = load(None, {f"ONHOOK_SERVER__{name}": value for name, value in settings.items()})
+    assert app._own_url(config, 8443) == url
+
+
 def test_a_call_of_nobody_gets_no_token(store: CountingStore, tmp_path: Path) -> None:
     strange = record("one", resource="somebody else's")
     store.save(Batch(records={strange.id: strange}))

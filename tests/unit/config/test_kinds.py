@@ -120,3 +120,35 @@ def test_limits_of_requests() -> None:
     for wrong in (["createCall 0/10"], [2], ["x" * 1001], ["createCall 2/10"] * 101, "createCall 2/10"):
         with pytest.raises(Unfit):
             kinds.LIMITS.read(wrong)
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("10.0.0.0/8", "10.0.0.0/8"),
+        ("169.254.169.254", "169.254.169.254/32"),
+        ("FD00::/8", "fd00::/8"),
+        ("0.0.0.0/0", "0.0.0.0/0"),
+    ],
+)
+def test_networks_are_read_as_they_are_compared(given: str, read: str) -> None:
+    assert kinds.NETWORK.read(given) == read
+
+
+@pytest.mark.parametrize("network", ["10.0.0.1/8", "10.0.0.0/33", "metadata", "", "10.0.0.0/8 ", 10, None])
+def test_no_networks(network: object) -> None:
+    with pytest.raises(Unfit):
+        kinds.NETWORK.read(network)
+
+
+@pytest.mark.parametrize("url", ["", "https://calls.example", "http://127.0.0.1:8443/path"])
+def test_an_address_or_nothing(url: str) -> None:
+    assert kinds.MAYBE_URL.read(url) == url
+
+
+@pytest.mark.parametrize(
+    "url", ["calls.example", "ftp://a", "https://", "https://a?b", "https://a#b", "https://a b"]
+)
+def test_no_address(url: str) -> None:
+    with pytest.raises(Unfit):
+        kinds.MAYBE_URL.read(url)

@@ -135,6 +135,7 @@ LOOK_ALIKES: list[tuple[str, Timeline]] = [
     ("call-too-long", begun().up().timer("duration", 60).facts),
     # Normal and abnormal causes of a BYE
     ("hung-up-by-phone", normal("Reason: Q.850;cause=16")),
+    ("hung-up-by-phone", normal("Reason: Q.850;cause=31")),
     ("hung-up-by-phone", normal("Reason: SIP;cause=200")),
     ("hung-up-by-phone", normal("Reason: nonsense")),
     ("hung-up-by-network", normal("Reason: Q.850;cause=102")),

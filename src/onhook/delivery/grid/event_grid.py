@@ -21,6 +21,7 @@ from onhook.delivery.grid.provisioning import Provisioning
 from onhook.delivery.grid.retries import Patience
 from onhook.delivery.grid.surroundings import Archive, Journal, Post, Sources
 from onhook.delivery.grid.wire import as_json, printable
+from onhook.delivery.refused_networks import RefusedNetworks
 from onhook.facts import GridListener, GridUnheard
 
 MAX_SUBSCRIPTIONS = 500
@@ -33,7 +34,9 @@ log = logging.getLogger(__name__)
 
 
 class EventGrid:
-    """`resources` are the names of this server's; `http` says which endpoints may be http://."""
+    """`resources` are the names of this server's; `http` says which endpoints may be http://, `trust` how
+    https ones are verified, `refused` where none may be; dead letters are written below that folder.
+    """
 
     def __init__(
         self,
@@ -46,13 +49,14 @@ class EventGrid:
         http: PlainHttp = "loopback",
         trust: ssl.SSLContext | None = None,
         user_agent: str = "onhook",
+        refused: RefusedNetworks | None = None,
         patience: Patience = DEFAULT_PATIENCE,
         post: Post | None = None,
     ) -> None:
         self._archive, self._journal, self._sources = archive, journal, sources
         self._resources = tuple(resources)
         self._http: PlainHttp = http
-        self._poster = None if post else Poster(trust=trust, user_agent=user_agent)
+        self._poster = None if post else Poster(trust=trust, user_agent=user_agent, refused=refused)
         sender = post or self._poster
         assert sender is not None
         self._provisioning = Provisioning(journal, sender, sources, patience, self._changed)

@@ -26,8 +26,7 @@ class Ruling(NamedTuple):
 
 def rule(record: SubscriptionRecord, answer: Answer) -> Ruling:
     if answer.status is None:
-        again: ProvisioningState = "Failed" if answer.outcome == "Untrusted" else "Creating"
-        return Ruling(again, answer.error)
+        return Ruling("Failed" if answer.is_final else "Creating", answer.error)
     if record.settings.schema == "cloudevents":
         return _cloud_events(answer)
     return _event_grid(answer, record.code)

@@ -11,6 +11,7 @@ from yarl import URL
 
 from onhook.delivery.grid.answer import Answer
 from onhook.delivery.grid.wire import Outgoing
+from onhook.delivery.refused_networks import AddressRefused, RefusedNetworks
 
 MAX_ANSWER_BYTES = 65_536
 """How much of an answer is read; a longer one validates nothing."""
@@ -21,14 +22,25 @@ log = logging.getLogger(__name__)
 
 
 class Poster:
-    """`trust` is how https endpoints are verified; none means by the system's public authorities."""
+    """`trust` is how https endpoints are verified; none means by the system's public authorities. `refused`
+    is where no request may go.
+    """
 
-    def __init__(self, *, trust: ssl.SSLContext | None = None, user_agent: str = "onhook") -> None:
+    def __init__(
+        self,
+        *,
+        trust: ssl.SSLContext | None = None,
+        user_agent: str = "onhook",
+        refused: RefusedNetworks | None = None,
+    ) -> None:
         self._trust, self._user_agent = trust, user_agent
+        self._refused = refused or RefusedNetworks()
         self._session: aiohttp.ClientSession | None = None
 
     def start(self) -> None:
-        connector = aiohttp.TCPConnector(ssl=self._trust or True, limit=0, ttl_dns_cache=60)
+        connector = aiohttp.TCPConnector(
+            ssl=self._trust or True, limit=0, ttl_dns_cache=60, socket_factory=self._refused.open_socket
+        )
         self._session = aiohttp.ClientSession(
             connector=connector,
             headers={"User-Agent": self._user_agent},
@@ -54,7 +66,7 @@ class Poster:
         except aiohttp.ClientConnectorSSLError as error:
             return _failed(f"TLS failed: {error}", "SocketError")
         except aiohttp.ClientConnectorError as error:
-            return _failed(_connecting(error.os_error), "SocketError")
+            return _unconnected(error.os_error)
         except (aiohttp.ServerDisconnectedError, ConnectionError) as error:
             return _failed(f"it closed the connection without an answer ({error})", "SocketError")
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -106,7 +118,9 @@ def _certificate(error: aiohttp.ClientConnectorCertificateError) -> str:
     return getattr(cause, "verify_message", "") or str(cause)
 
 
-def _connecting(error: OSError) -> str:
+def _unconnected(error: OSError) -> Answer:
+    if isinstance(error, AddressRefused):
+        return _failed(error.strerror or "", "Refused")
     if error.errno == errno.ECONNREFUSED:
-        return "it refused the connection: nothing listens there"
-    return f"it cannot be reached: {error.strerror or error}"
+        return _failed("it refused the connection: nothing listens there", "SocketError")
+    return _failed(f"it cannot be reached: {error.strerror or error}", "SocketError")

@@ -6,7 +6,7 @@ import dataclasses
 import ssl
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +21,7 @@ from onhook.delivery.grid.posting import MAX_ANSWER_BYTES, Poster
 from onhook.delivery.grid.retries import Patience
 from onhook.delivery.grid.surroundings import Sources
 from onhook.delivery.grid.wire import Outgoing
+from onhook.delivery.refused_networks import METADATA_NETWORKS, RefusedNetworks
 from onhook.endings.hearing import unheard_call
 from onhook.facts import GridAttempted, GridUnheard
 from onhook.store.journal import Journal
@@ -52,7 +53,9 @@ IMPATIENT = dataclasses.replace(QUICK, answer_seconds=0.5)
 class Wired:
     """Event Grid as a server has it, on the SQLite store and on real sockets."""
 
-    def __init__(self, path: Path, trust: ssl.SSLContext | None, patience: Patience) -> None:
+    def __init__(
+        self, path: Path, trust: ssl.SSLContext | None, patience: Patience, refused: Sequence[str]
+    ) -> None:
         self.store = SqliteStore(path / "calls.db")
         self.journal = Journal(self.store)
         self.grid = EventGrid(
@@ -62,6 +65,7 @@ class Wired:
             resources=["dev"],
             dead_letters=path / "dead-letters",
             trust=trust,
+            refused=RefusedNetworks(refused),
             patience=patience,
         )
 
@@ -83,9 +87,13 @@ class Wired:
 
 @contextlib.asynccontextmanager
 async def wired(
-    path: Path, *, trust: ssl.SSLContext | None = None, patience: Patience = QUICK
+    path: Path,
+    *,
+    trust: ssl.SSLContext | None = None,
+    patience: Patience = QUICK,
+    refused: Sequence[str] = METADATA_NETWORKS,
 ) -> AsyncIterator[Wired]:
-    parts = Wired(path, trust, patience)
+    parts = Wired(path, trust, patience, refused)
     parts.grid.start("https://localhost:8443")
     try:
         yield parts
@@ -195,6 +203,15 @@ class TestHandshakes:
                 "Failed",
                 "it refused the connection: nothing listens there",
             )
+
+    @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+    async def test_a_network_where_no_event_may_go(self, host: str, tmp_path: Path) -> None:
+        async with wired(tmp_path, refused=["127.0.0.0/8", "::1/128"]) as parts, serving() as endpoint:
+            record = await parts.asked(endpoint.url.replace("127.0.0.1", host))
+            assert record.state == "Failed"
+            assert "where no event may go (delivery.refused_networks)" in record.why
+            assert [each.outcome for each in record.tries] == ["SocketError"]
+            assert endpoint.got == []
 
     async def test_a_name_that_nobody_knows(self, tmp_path: Path) -> None:
         async with wired(tmp_path) as parts:

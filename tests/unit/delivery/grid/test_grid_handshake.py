@@ -83,8 +83,9 @@ class TestEventGrid:
     def test_no_answer_is_asked_again(self, outcome: str) -> None:
         assert ruled(Answer(None, "in words", outcome)) == ("Creating", "in words")
 
-    def test_an_untrusted_certificate_ends_it(self) -> None:
-        assert ruled(Answer(None, "self-signed", "Untrusted")) == ("Failed", "self-signed")
+    @pytest.mark.parametrize("outcome", ["Untrusted", "Refused"])
+    def test_what_no_attempt_can_change_ends_it(self, outcome: str) -> None:
+        assert ruled(Answer(None, "in words", outcome)) == ("Failed", "in words")
 
     @given(st.binary(max_size=200))
     def test_no_body_breaks_it(self, body: bytes) -> None:

@@ -1,0 +1,54 @@
+"""The benchmark runs, stops by itself, and loses no call. How fast it was is not asked."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BENCH = Path(__file__).parents[2] / "bench"
+MAX_SECONDS = 100.0
+
+
+async def run(script: str, *arguments: str) -> tuple[int, str, str]:
+    """Exit status, result, progress."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(BENCH / script),
+        *arguments,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        said, progress = await asyncio.wait_for(process.communicate(), MAX_SECONDS)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return process.returncode or 0, said.decode(), progress.decode()
+
+
+@pytest.mark.interop
+async def test_whole_calls_beside_sipp_without_a_failure() -> None:
+    status, said, progress = await run("calls.py", "--quick", "--json", "--calls", "60")
+    assert status == 0, progress
+    result: dict[str, Any] = json.loads(said)
+    assert result["failures"] == 0
+    assert result["reasons"] == []
+    assert result["calls"] >= 200
+    for figure in ("cpu_ms_a_call", "full_load_calls_a_second", "start_up_seconds", "idle_memory_mb"):
+        assert result[figure] > 0
+    for spread in ("last_sip_to_verdict_stored_ms", "last_sip_to_event_out_ms", "last_sip_to_event_taken_ms"):
+        assert 0 < result[spread]["p50"] <= result[spread]["p99"]
+    assert "warmed up with 60 calls, 0 failed" in progress
+
+
+async def test_single_steps_are_measured() -> None:
+    status, said, progress = await run("micro.py", "--json", "--rounds", "1")
+    assert status == 0, progress
+    took: dict[str, float] = json.loads(said)
+    assert {"parse a 200 with SDP", "judge", "check a signature", "post an event"} <= took.keys()
+    assert all(us > 0 for us in took.values())
