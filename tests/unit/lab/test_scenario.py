@@ -98,6 +98,8 @@ def test_each_form_is_written_as_it_is_read(line: str, step: Step) -> None:
 @pytest.mark.parametrize("form", FORMS)
 def test_the_forms_that_errors_propose_are_right(form: str) -> None:
     before = "carrier: 200 OK\n" if form == "carrier: bye" else ""
+    if form in {"carrier: cancel", "carrier: cancel on answer", "carrier: no ack"}:
+        before = "carrier: call from +14255550200 to +14255550100\n"
     assert parse_scenario(before + form).steps
 
 
@@ -138,7 +140,7 @@ WRONG: list[tuple[str, int, str, str]] = [
     ("busy", 1, "does not say who acts", "carrier:"),
     ("callee: 486 Busy", 1, "does not say who acts", "carrier:"),
     ("carrier: 180 Ringing\ncarrier: explode", 2, "unknown step 'carrier: explode'", "carrier: silence"),
-    ("app: answer", 1, "unknown step 'app: answer'", "app: hang up"),
+    ("app: dance", 1, "unknown step 'app: dance'", "app: hang up"),
     ("server: explode", 1, "unknown step", "server: crash"),
     ("carrier:", 1, "unknown step", "carrier: silence"),
     ("carrier: 99 Low", 1, "99 is no SIP status", "100 to 699"),
@@ -173,6 +175,12 @@ WRONG: list[tuple[str, int, str, str]] = [
     ("carrier: 200 OK\ncarrier: bye\ncarrier: wait 1 s", 3, "the call is ended", "Remove"),
     ("carrier: 200 OK\ncarrier: 486 Busy", 2, "second final status", "bye"),
     ("carrier: 200 OK\ncarrier: 401 challenge", 2, "second final status", "bye"),
+    ("carrier: cancel", 1, "the carrier has not called", "carrier: call from"),
+    ("carrier: 180\ncarrier: call from none to +1", 2, "the call has begun", "above all other steps"),
+    ("carrier: call to +14255550100", 1, "names no two numbers", "call from +14255550200"),
+    ("carrier: call from none to +1 with-sdp", 1, "names no two numbers", "call from"),
+    ("app: reject rudely", 1, "'rudely' is no reason", "reject none or reject busy"),
+    ("app: redirect", 1, "names nobody", "redirect to"),
     ("carrier: 180\ncarrier: refuse connection", 2, "connection is in use", "first step"),
     ("carrier: 180" + " " * MAX_LINE_CHARS, 1, "longer than", "Shorten"),
     ("\n" * MAX_LINES + "carrier: 180", MAX_LINES + 1, "more than", "Split"),
