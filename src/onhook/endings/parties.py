@@ -108,7 +108,8 @@ class Parties(msgspec.Struct, eq=False):
 
     def join(self, fact: ConnectionJoined, number: int) -> None:
         if fact.operation == "createCall" and "" in self.connections:  # its request did not name it yet
-            self.connections[fact.connection] = self.connections.pop("")
+            first = self.connections[fact.connection] = self.connections.pop("")
+            first.id = fact.connection
         else:
             self._join(fact.connection, number)
 
