@@ -3,11 +3,11 @@
 from collections import Counter
 
 import pytest
-from simulated import TERMINAL, Day, Weather, live
 
 from onhook.endings.judge import judge
 from onhook.facts import EventAttempted, FaultRaised, ServerRestarted
 from onhook.lab.virtual_network import Faults
+from simulated import TERMINAL, Day, Weather, live
 
 LEGAL = (["CreateCallFailed"], ["CallConnected", "ParticipantsUpdated", "CallDisconnected"])
 LOSSY = Faults(loss=0.15, delay_seconds=0.02, jitter_seconds=0.1)

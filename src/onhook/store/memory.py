@@ -63,7 +63,7 @@ class MemoryStore:
 
     def call(self, call_id: str) -> CallRecord | None:
         """By its id, or by the callConnectionId of any of its connections."""
-        found = self._records.get(self._connections.get(call_id, call_id))
+        found = self._records.get(call_id) or self._records.get(self._connections.get(call_id, ""))
         return _copied(found) if found else None
 
     def calls(self, limit: int) -> list[CallRecord]:

@@ -19,8 +19,9 @@ from random_calls import TRUNKS, Step, steps, take
 def replayed(scene: CallScene) -> tuple[Call, list[Effect]]:
     """From what a store gives back."""
     facts = decode_facts(encode(scene.facts))
-    limits = {"setup_seconds": SETUP_SECONDS, "max_seconds": MAX_SECONDS}
-    return replay(copy.copy(scene.begun), facts, scene.trunk, **limits)
+    return replay(
+        copy.copy(scene.begun), facts, scene.trunk, setup_seconds=SETUP_SECONDS, max_seconds=MAX_SECONDS
+    )
 
 
 def check(scene: CallScene) -> Call:
@@ -146,8 +147,10 @@ def test_a_replay_that_stops_early_goes_on_to_the_same_end(
         take(scene, step)
         turns.append(len(scene.facts))
     kept = data.draw(st.sampled_from(turns))
-    limits = {"setup_seconds": SETUP_SECONDS, "max_seconds": MAX_SECONDS}
-    _, effects = replay(copy.copy(scene.begun), scene.facts[:kept], trunk, **limits)
+    facts = scene.facts[:kept]
+    _, effects = replay(
+        copy.copy(scene.begun), facts, trunk, setup_seconds=SETUP_SECONDS, max_seconds=MAX_SECONDS
+    )
     sent = [effect.data for effect in effects if isinstance(effect, Transmit)]
     assert sent == scene.bytes_sent[: len(sent)]
-    assert [effect.fact for effect in effects if isinstance(effect, Record)] == scene.facts[:kept]
+    assert [effect.fact for effect in effects if isinstance(effect, Record)] == facts
