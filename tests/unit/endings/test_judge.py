@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onhook.endings.judge import NO_CATEGORY, judge
+from onhook.endings.ladder import draw
 from onhook.endings.rules import UNEXPLAINED
 from onhook.endings.verdict import Verdict
 from onhook.facts import Fact, SipSeen, Timeline
-from timelines import SAMPLES, Story, begun, refusal
+from timelines import FIRST, SAMPLES, SECOND, Story, begun, refusal
 
 
 def told_apart_by(verdict: Verdict) -> tuple[object, ...]:
@@ -163,6 +164,18 @@ def test_any_mixture_of_facts_has_a_verdict(timeline: list[Fact]) -> None:
     verdict = judge(timeline)
     assert verdict.ending in SAMPLES or verdict.ending == UNEXPLAINED
     assert all(1 <= proof.fact <= len(timeline) for proof in (*verdict.evidence, *verdict.remarks))
+
+
+@given(st.lists(st.sampled_from(FACTS), max_size=16), st.sampled_from(("", FIRST, SECOND, "nobody")))
+def test_any_mixture_of_facts_has_a_verdict_for_every_application(
+    timeline: list[Fact], connection: str
+) -> None:
+    verdict = judge(timeline, connection=connection)
+    assert verdict.ending in SAMPLES or verdict.ending == UNEXPLAINED
+    numbers = [proof.fact for proof in verdict.evidence]
+    assert numbers == sorted(set(numbers))
+    assert all(1 <= number <= len(timeline) for number in numbers)
+    assert draw(timeline).count("\n") == (len(timeline) + 1 if timeline else 0)
 
 
 @given(st.binary(max_size=120), st.binary(max_size=120))

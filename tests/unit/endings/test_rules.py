@@ -7,7 +7,19 @@ from onhook.endings.pages import page
 from onhook.endings.rules import RULES, UNEXPLAINED
 from onhook.endings.verdict import Verdict
 from onhook.facts import Timeline
-from timelines import ANSWER, SAMPLES, Story, begun, refusal
+from timelines import (
+    ANNA,
+    ANSWER,
+    FIRST,
+    SAMPLES,
+    SECOND,
+    Story,
+    answered,
+    begun,
+    between_users,
+    incoming,
+    refusal,
+)
 
 ENDINGS = [rule.ending for rule in RULES]
 
@@ -188,6 +200,42 @@ LOOK_ALIKES: list[tuple[str, Timeline]] = [
     ("ended-locally", Story(inbound=True).up().bye("sent").facts),
     ("caller-gave-up", Story(inbound=True).invite().cancel().facts),
     ("inbound-refused", Story(inbound=True).invite().response(603, "Decline").facts),
+    # Who refused a call that came in, and why
+    ("inbound-refused", incoming().response(403, "Forbidden").facts),
+    ("inbound-refused", incoming().api("rejectCall", 400).response(603, "Decline").facts),
+    ("inbound-refused", incoming().api("answerCall", 200).response(488, "Not Acceptable Here").facts),
+    ("inbound-refused", Story(inbound=True).invite().door("flood", 503).response(503, "Busy").facts),
+    ("inbound-refused", incoming().response(480, "Temporarily Unavailable").facts),
+    ("inbound-busy", incoming().api("rejectCall", 204, "busy").response(486, "Busy Here").facts),
+    ("caller-gave-up", incoming().api("rejectCall", 204).cancel().response(603, "Decline").facts),
+    ("caller-gave-up", incoming().unheard().cancel().facts),
+    ("caller-gave-up", incoming().timer("ring", 30).cancel().response(487, "Terminated").facts),
+    ("inbound-unanswered", incoming().timer("ring", 30).response(480, "Gone").cancel().facts),
+    ("inbound-unanswered", incoming().timer("ring", 30).facts),
+    ("inbound-nobody-heard", incoming().heard(None).timer("ring", 30).facts),
+    ("caller-hung-up", answered().bye("received").facts),
+    ("caller-hung-up", answered().fails("reset: gone").bye("received").facts),
+    ("rejected-by-app", incoming().api("rejectCall", 204).response(603, "Decline").fails("reset").facts),
+    ("caller-unreachable", incoming().api("rejectCall", 204).fails("reset: gone").facts),
+    ("server-restarted", answered().restart().facts),
+    ("server-restarted", incoming().restart().response(480, "Gone").facts),
+    ("hung-up-by-app", answered().api("terminateCall", connection=FIRST).bye("sent").facts),
+    # Users
+    ("user-declined", Story().created().rings(ANNA).declines(ANNA, "busy").facts),
+    ("user-declined", Story().created().rings(ANNA).declines(ANNA, "forbidden").restart().facts),
+    ("user-rang-out", Story().created().rings(ANNA).ring_timer(ANNA).facts),
+    ("user-not-registered", Story().created().rings(ANNA).heard(500).ring_timer(ANNA).facts),
+    ("user-rang-out", Story().created().rings(ANNA).heard(500).heard().ring_timer(ANNA).facts),
+    ("user-rang-out", Story().created().rings(ANNA).heard().ring_timer(ANNA).unheard().facts),
+    ("cancelled-by-app", Story().created().rings(ANNA).api("hangUp").user(ANNA, "ended").facts),
+    ("server-restarted", Story().created().rings(ANNA).restart().facts),
+    ("server-restarted", between_users().restart().facts),
+    ("server-fault", between_users().fault().facts),
+    ("hung-up-by-app", between_users().api("terminateCall", connection=SECOND).facts),
+    ("hung-up-by-app", between_users().api("hangUp").facts),
+    (UNEXPLAINED, Story().created().rings(ANNA).facts),
+    (UNEXPLAINED, between_users().facts),
+    (UNEXPLAINED, incoming().facts),
     # Ours
     ("hung-up-by-phone", begun().up().bye("received").restart().facts),
     ("hung-up-by-phone", begun().up().bye("received").fault().facts),
