@@ -37,7 +37,9 @@ from onhook.facts import (
 Stop: TypeAlias = Literal["", "hang-up", "setup", "duration"]
 """Why our side ended the call: the application asked, or one of the call's own timers ran out."""
 
-EndedBy: TypeAlias = Literal["", "final", "cancel", "bye", "timer", "transport", "route", "restart", "fault"]
+EndedBy: TypeAlias = Literal[
+    "", "final", "cancel", "bye", "timer", "transport", "route", "restart", "fault", "release"
+]
 
 RETRIED: frozenset[EndedBy] = frozenset({"final", "timer", "transport"})
 """Ends that a new INVITE undoes: the next trunk is tried, or credentials are added."""
@@ -194,7 +196,8 @@ def _invite(reading: Reading, fact: SipSeen, number: int, message: bytes) -> Non
     cseq = cseq_of(message)[0]
     attempt = reading.by_leg.get(fact.leg)
     if reading.ended and (inbound or reading.ended_by not in RETRIED):
-        reading.late.append(number)
+        if inbound:  # ours is repeated as long as the far end may not know that we gave up
+            reading.late.append(number)
         return
     if attempt is not None and attempt.invite and attempt.inbound is not inbound:
         return  # our own INVITE came back (a loop), or one with its Call-ID: it begins nothing
@@ -275,7 +278,7 @@ def _timer(reading: Reading, fact: TimerFired, number: int) -> None:
     if name in STOP_TIMERS:
         _stop(reading, number, STOP_TIMERS[name])
     elif name == RELEASE_TIMER:
-        reading.end(number, "timer")
+        reading.end(number, "release")
     elif attempt is None:
         return
     elif name in SILENCE_TIMERS and not attempt.first_response and not attempt.inbound:
