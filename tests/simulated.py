@@ -14,9 +14,10 @@ from onhook.calls.outbox import OutboxEvent
 from onhook.calls.record import CallRecord
 from onhook.delivery.courier import Courier
 from onhook.delivery.schedule import Schedule
-from onhook.facts import Fact
+from onhook.facts import Fact, SipSeen
 from onhook.lab.cards import CARDS
 from onhook.lab.far_end import FarEnd
+from onhook.lab.far_end_call import FarCall
 from onhook.lab.rehearsal import Inbox, World
 from onhook.lab.scenario import parse_scenario
 from onhook.lab.scenario_steps import IgnoreCancel, Respond, Scenario
@@ -203,11 +204,30 @@ def _left(here: World, peers: FarEnd) -> dict[str, int]:
         "open in the store": len(here.store.open_calls()),
         "undelivered": len(here.store.undelivered()),
         "abandoned": len(here.store.abandoned()),
-        "calls at the far end": sum(not _rings_for_ever(call.scenario) for call in peers.calls.values()),
+        "calls at the far end": len(_off_the_hook(here, peers)),
         "talking at the far end": len(peers.talking),
         "messages under way": len(network._in_flight),
         "lanes": len(courier._lanes) if courier else 0,
     }
+
+
+def _off_the_hook(here: World, peers: FarEnd) -> list[FarCall]:
+    """Calls that the far end still keeps, and that we could have ended.
+
+    Not those that obey no CANCEL and never answer; nor those of which nothing ever reached us: without a
+    provisional response there must be no CANCEL (RFC 3261 section 9.1).
+    """
+    heard = b"".join(
+        fact.message
+        for record in here.store.calls(10_000)
+        for fact in here.store.facts(record.id)
+        if isinstance(fact, SipSeen) and fact.direction == "received"
+    )
+    return [
+        call
+        for call in peers.calls.values()
+        if call.key[0].encode() in heard and not _rings_for_ever(call.scenario)
+    ]
 
 
 def _rings_for_ever(scenario: Scenario) -> bool:

@@ -14,7 +14,7 @@ Stop: TypeAlias = Literal["", "hang-up", "setup", "duration"]
 """Why our side ended the call: the application asked, or one of the call's own timers ran out."""
 
 EndedBy: TypeAlias = Literal[
-    "", "final", "cancel", "bye", "timer", "transport", "route", "user", "left", "restart", "fault"
+    "", "final", "cancel", "bye", "timer", "transport", "route", "user", "left", "restart", "fault", "release"
 ]
 
 

@@ -117,7 +117,7 @@ def _timer(reading: Reading, fact: TimerFired, number: int) -> None:
     elif name == RING_TIMER:
         read_ring_timer(reading, fact, number)
     elif name == RELEASE_TIMER:
-        reading.end(number, "timer")
+        reading.end(number, "release")
     elif attempt is None:
         return
     elif name in SILENCE_TIMERS and not attempt.first_response and not attempt.inbound:

@@ -75,7 +75,8 @@ def _invite(reading: Reading, fact: SipSeen, number: int, message: bytes) -> Non
     if attempt is None and _beside_another(reading):
         reading.several = True
     if reading.ended and (inbound or reading.ended_by not in RETRIED):
-        reading.late.append(number)
+        if inbound:  # ours is repeated as long as the far end may not know that we gave up
+            reading.late.append(number)
         return
     if attempt is not None and attempt.invite and attempt.inbound is not inbound:
         return  # our own INVITE came back (a loop), or one with its Call-ID: it begins nothing

@@ -62,9 +62,9 @@ def _far_end_released(reading: Reading, *, inbound: bool) -> Attempt | None:
 def ack_lost(reading: Reading) -> Finding | None:
     """The far end repeated its answer again and again after our ACK, and then gave up with BYE."""
     attempt = _far_end_released(reading, inbound=False)
-    if attempt is None or not attempt.ack:
+    if attempt is None or attempt.bye is None or not attempt.ack:
         return None
-    repeats = [number for number in attempt.answer_repeats if number > attempt.ack]
+    repeats = [number for number in attempt.answer_repeats if attempt.ack < number < attempt.bye.fact]
     if len(repeats) < LOST_ACK_REPEATS:
         return None
     shown = [

@@ -169,7 +169,8 @@ def get_participant(switchboard: Switchboard, request: Request) -> Model:
 BUILT: dict[str, Built] = {
     "createCall": Built(
         create_call,
-        "body, 201 and answer validated; events documented; one phone number as target so far",
+        "body, 201 and answer validated; events documented; phones and ACS users, several at once (the first"
+        " that answers connects the call) assumed",
     ),
     "answerCall": Built(
         answer_call,
@@ -183,7 +184,10 @@ BUILT: dict[str, Built] = {
     ),
     "connect": Built(connect_call, "body, 200 and answer validated; by serverCallId only; events documented"),
     "getCall": Built(get_call, "answer validated; 404/8522 documented, its error body assumed"),
-    "hangUp": Built(hang_up, "204 validated; CallDisconnected 200/7000 documented"),
+    "hangUp": Built(
+        hang_up,
+        "204 validated; own leg only; CallDisconnected 200/7000 documented, what is left of it assumed",
+    ),
     "terminate": Built(terminate, "204 validated; CallDisconnected 200/7000 validated"),
     "getParticipants": Built(get_participants, "answer validated; one page, paging assumed unnecessary"),
     "getParticipant": Built(

@@ -10,7 +10,7 @@ from onhook.calls.call import Call, State
 from onhook.calls.directory import Trunk
 from onhook.calls.record import CallRecord
 from onhook.calls.replay import replay
-from onhook.endings.signals import cseq_of, status_of
+from onhook.endings.signals import cseq_of, status_of, to_tag_of
 from onhook.facts import CallArrived, RouteTaken, SipSeen, Timeline
 from onhook.sip.headers import split_host_port
 from onhook.sip.timers import GIVE_UP
@@ -100,17 +100,23 @@ def _replayed(
 
 def _awaits_an_answer(timeline: Timeline) -> bool:
     """Was one of our requests never answered with a final response? Cheap: most calls are done with."""
-    open_requests: set[tuple[str, int, bytes]] = set()
+    open_requests: set[tuple[str, int, bytes, bytes]] = set()
     for fact in timeline:
         if not isinstance(fact, SipSeen):
             continue
         ours = fact.direction == "sent"
         status = status_of(fact.message)
         if ours and not status and not fact.message.startswith(b"ACK"):
-            open_requests.add((fact.leg, *cseq_of(fact.message)))
+            open_requests.add((fact.leg, *_name_of(fact.message)))
         elif not ours and status >= 200:
-            open_requests.discard((fact.leg, *cseq_of(fact.message)))
+            open_requests.discard((fact.leg, *_name_of(fact.message)))
     return bool(open_requests)
+
+
+def _name_of(message: bytes) -> tuple[int, bytes, bytes]:
+    """What a request and its response share: CSeq, and for a BYE the fork that it releases."""
+    number, method = cseq_of(message)
+    return number, method, to_tag_of(message) if method == b"BYE" else b""
 
 
 def _trunks_then(record: CallRecord, timeline: Timeline, trunks: Mapping[str, Trunk]) -> dict[str, Trunk]:

@@ -80,7 +80,7 @@ def test_a_confirmed_hang_up_has_no_release_timer() -> None:
 def test_it_ends_the_reading_of_a_timeline() -> None:
     story = begun().invite().ringing().api("hangUp").cancel().cancel_ok().wait(4).timer("release", 4)
     reading = read(story.wait(60).answer().ack().facts)
-    assert (reading.ended, reading.ended_by) == (8, "timer")
+    assert (reading.ended, reading.ended_by) == (8, "release")
     assert reading.attempt
     assert reading.attempt.answer == 0
     assert reading.late == [9]

@@ -18,7 +18,7 @@ from onhook.lab.virtual_network import Faults, VirtualNetwork
 from onhook.lab.virtual_time import run
 from onhook.store.batch import Batch, StoreFailed
 from onhook.switch import Limits
-from onhook.switch.recovery import rebuild
+from onhook.switch.recovery import rebuild, unreleased
 from stages import ANSWERS, CARRIER, RINGS, SILENT, far_end, stage, world
 from store_samples import record
 
@@ -167,6 +167,85 @@ def test_a_call_that_was_being_hung_up_has_the_ending_of_that() -> None:
         assert all(call.over for call in here.far_end.calls.values())
 
     run(main())
+
+
+@pytest.mark.parametrize("gone_seconds", [0.5, 3.0, 60.0])
+def test_a_call_that_had_ended_but_whose_bye_was_lost_is_released(gone_seconds: float) -> None:
+    """The application was told; the far end was not, and would stay off the hook."""
+
+    async def main() -> None:
+        peers = far_end(ANSWERS)
+        here = await world(peers)
+        call_id = here.create_call()
+        await asyncio.sleep(3)
+        here.network.faults = Faults(loss=1.0)
+        here.hang_up(call_id)
+        await asyncio.sleep(6)
+        assert terminal(here, call_id) == ["CallDisconnected"]
+        before = here.store.call(call_id)
+        here.crash()
+        here.network.faults = Faults()
+        await asyncio.sleep(gone_seconds)
+        here.start()
+        assert here.switch.calls == {}
+        await asyncio.sleep(60)
+        assert all(call.over for call in calls_of(peers))
+        assert terminal(here, call_id) == ["CallDisconnected"]
+        assert here.store.call(call_id) == before
+        assert first_words(here, call_id)[-1] == (
+            "SIP/2.0" if gone_seconds < 30 else "BYE"
+        )  # timer F is over
+        assert here.switch._by_sip_id == {}
+        assert len(here.switch._deadlines) == 0
+
+    run(main())
+
+
+def test_a_fork_whose_release_was_lost_is_released() -> None:
+    """Two phones answered; both have to be told, each by its own BYE."""
+
+    async def main() -> None:
+        peers = far_end("carrier: 180 Ringing\ncarrier: 200 OK fork=2\n")
+        here = await world(peers)
+        call_id = here.create_call()
+        await asyncio.sleep(0.01)
+        here.network.faults = Faults(loss=1.0)
+        await asyncio.sleep(2)
+        await crash_and_restart(here, 0.5)
+        await asyncio.sleep(1)
+        await crash_and_restart(here, 0.5)
+        here.network.faults = Faults()
+        await asyncio.sleep(60)
+        assert all(call.over for call in calls_of(peers))
+        assert terminal(here, call_id) == ["CallDisconnected"]
+
+    run(main())
+
+
+@pytest.mark.parametrize("ending", ["hung up", "busy"])
+def test_calls_that_were_released_are_not_taken_up_again(ending: str) -> None:
+    async def main() -> None:
+        here = await world(ANSWERS if ending == "hung up" else "carrier: 486 Busy Here\n")
+        call_id = here.create_call()
+        await asyncio.sleep(3)
+        here.hang_up(call_id)
+        await asyncio.sleep(1)
+        before = here.store.facts(call_id)
+        await crash_and_restart(here, 0.5)
+        assert here.switch._by_sip_id == {}
+        await asyncio.sleep(60)
+        assert here.store.facts(call_id) == before
+
+    run(main())
+
+
+def test_an_ended_call_that_cannot_be_read_is_left_alone(caplog: pytest.LogCaptureFixture) -> None:
+    kept, _ = kept_call()
+    kept.ended_at = kept.started_at + 10
+    with caplog.at_level(logging.ERROR):
+        assert unreleased(kept, no_facts, {"carrier": CARRIER}, LIMITS) is None
+    assert "cannot be told" in caplog.text
+    assert unreleased(kept, lambda _: [], {"carrier": CARRIER}, LIMITS) is None
 
 
 def test_calls_that_ended_before_are_left_alone() -> None:
