@@ -22,10 +22,7 @@ from onhook.acs.requests import Asked
 from onhook.acs.wire import Model
 from onhook.calls.directory import Resource
 from onhook.server.switchboard import Switchboard
-
-MAX_TARGETS = 350
-"""Participants of one call (documented service limit)."""
-
+from onhook.switch.asking import MAX_TARGETS
 
 REDIRECTABLE = {
     CommunicationIdentifierModelKind.PHONE_NUMBER,

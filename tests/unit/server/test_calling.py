@@ -13,8 +13,9 @@ from onhook.acs.errors import ApiError
 from onhook.acs.operations import OPERATIONS
 from onhook.calls.directory import Directory, Resource
 from onhook.server.app import make_app
-from onhook.server.handlers import BUILT, MAX_TARGETS
+from onhook.server.handlers import BUILT
 from onhook.server.settings import ServerSettings
+from onhook.switch.asking import MAX_TARGETS
 from unit.server.fake_switchboard import DIRECTORY, FakeArchive, FakeSwitchboard
 from unit.server.signed_requests import KEY, NOW, OTHER_KEY, VERSION, Answered, ask, put, signed
 
