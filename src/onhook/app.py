@@ -46,6 +46,7 @@ from onhook.server.rate_limits import RateLimits
 from onhook.server.serving import HttpServer, TlsFiles
 from onhook.server.serving import serve as serve_http
 from onhook.server.sip_routing_api import LiveRouting, sip_routing_surface
+from onhook.store.batch import StoreFailed
 from onhook.store.journal import Journal
 from onhook.store.sqlite import SqliteStore
 from onhook.switch import Sources, Switch
@@ -54,6 +55,8 @@ MAX_CALLS_REMEMBERED = 10_000
 """Calls whose resource is known without asking the store: each has several events."""
 CLEANING_SECONDS = 3600.0
 """How often calls past their retention are removed."""
+PAUSE_OF_CLEANING_SECONDS = 0.1
+"""Between two portions of what is removed: calls go first."""
 REPLIES_KEPT_SECONDS = 24 * 3600.0
 DAY_SECONDS = 24 * 3600.0
 COLLECT_AFTER = (20_000, 10, 20)
@@ -352,7 +355,11 @@ async def _clean(store: SqliteStore, keys: TokenKeys, now: Callable[[], float], 
     while True:
         await _rotate(keys, now())
         oldest = now() - retention_days * DAY_SECONDS if retention_days else 0.0
-        store.forget(calls_before=oldest, replies_before=now() - REPLIES_KEPT_SECONDS)
+        try:
+            while store.forget(calls_before=oldest, replies_before=now() - REPLIES_KEPT_SECONDS):
+                await asyncio.sleep(PAUSE_OF_CLEANING_SECONDS)
+        except StoreFailed as error:
+            log.warning("%s; tried again in an hour", error)
         await asyncio.sleep(CLEANING_SECONDS)
 
 
