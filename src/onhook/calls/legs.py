@@ -20,10 +20,20 @@ class Legs:
 
     def __init__(self) -> None:
         self._legs: dict[str, Leg] = {}
+        self.telephones: list[Telephone] = []
+        self.users: list[UserLeg] = []
+        self.caller: InboundLeg | None = None
+        """The telephone that called us."""
         self.own: set[str] = set()
 
     def add(self, leg: Leg, *, own: bool = False) -> None:
         self._legs[leg.id] = leg
+        if isinstance(leg, UserLeg):
+            self.users.append(leg)
+        else:
+            self.telephones.append(leg)
+        if isinstance(leg, InboundLeg):
+            self.caller = leg
         if own:
             self.own.add(leg.id)
 
@@ -32,19 +42,6 @@ class Legs:
 
     def __len__(self) -> int:
         return len(self._legs)
-
-    @property
-    def telephones(self) -> list[Telephone]:
-        return [leg for leg in self if not isinstance(leg, UserLeg)]
-
-    @property
-    def users(self) -> list[UserLeg]:
-        return [leg for leg in self if isinstance(leg, UserLeg)]
-
-    @property
-    def caller(self) -> InboundLeg | None:
-        """The telephone that called us."""
-        return next((leg for leg in self if isinstance(leg, InboundLeg)), None)
 
     def user(self, leg: str) -> UserLeg | None:
         found = self._legs.get(leg)
