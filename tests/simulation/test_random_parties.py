@@ -9,6 +9,8 @@ from collections import Counter
 from contextlib import suppress
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from onhook.acs.errors import ApiError
 from onhook.facts import SipSeen
@@ -157,6 +159,12 @@ def test_whatever_happens_every_connection_ends_once_and_nothing_is_left(seed: i
     here = run(live(seed, crash=False))
     check(here)
     check_nothing_left(here)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(len(SEEDS), 10**9), crash=st.booleans())
+def test_of_seeds_never_tried_before_none_breaks_it(seed: int, *, crash: bool) -> None:
+    check(run(live(seed, crash=crash)))
 
 
 @pytest.mark.parametrize("seed", list(SEEDS)[:8])
