@@ -71,7 +71,7 @@ def any_value(hint: Any) -> "st.SearchStrategy[Any]":
         return any_struct(hint)
     origin, inside = get_origin(hint), get_args(hint)
     if origin in {Union, UnionType}:
-        return st.one_of([any_value(each) for each in inside])
+        return st.one_of(*(any_value(each) for each in inside))
     if origin is list:
         return st.lists(any_value(inside[0]), max_size=3)
     if origin is tuple and inside[1:] == (...,):

@@ -356,7 +356,9 @@ async def _clean(store: SqliteStore, keys: TokenKeys, now: Callable[[], float], 
         await _rotate(keys, now())
         oldest = now() - retention_days * DAY_SECONDS if retention_days else 0.0
         try:
-            while store.forget(calls_before=oldest, replies_before=now() - REPLIES_KEPT_SECONDS):
+            while store.forget(  # noqa: ASYNC110  # not to wait for something: to let others write meanwhile
+                calls_before=oldest, replies_before=now() - REPLIES_KEPT_SECONDS
+            ):
                 await asyncio.sleep(PAUSE_OF_CLEANING_SECONDS)
         except StoreFailed as error:
             log.warning("%s; tried again in an hour", error)
