@@ -1,7 +1,8 @@
 """An ACS application as lean as it can be: signed requests over HTTPS keep-alive, events over HTTP.
 
-It must cost little, because it shares its core with SIPp: fixed bytes are made once, HTTP is read no
-further than its lengths. What it sends is what the Python SDK sends, header by header.
+`Application` places calls, `Answering` takes those that come in. It must cost little, because it shares its
+core with SIPp: fixed bytes are made once, HTTP is read no further than its lengths. What it sends is what the
+Python SDK sends, header by header.
 """
 
 import asyncio
@@ -27,6 +28,9 @@ CALL_SECONDS = 20.0
 CONNECTED = frozenset({"CallConnected", "ParticipantsUpdated"})
 OVER = frozenset({"CallDisconnected"})
 FAILED = "CreateCallFailed"
+FAILURES = frozenset({FAILED, "AnswerFailed"})
+INCOMING_CALL = "Microsoft.Communication.IncomingCall"
+VALIDATION = "Microsoft.EventGrid.SubscriptionValidationEvent"
 TAKEN = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -39,11 +43,22 @@ class _Event(msgspec.Struct):
     data: _Data
 
 
+class _GridData(msgspec.Struct, rename="camel"):
+    validation_code: str = ""
+    incoming_call_context: str = ""
+
+
+class _GridEvent(msgspec.Struct, rename="camel"):
+    event_type: str
+    data: _GridData
+
+
 class _Created(msgspec.Struct, rename="camel"):
     call_connection_id: str
 
 
 _read_events = msgspec.json.Decoder(list[_Event]).decode
+_read_grid_events = msgspec.json.Decoder(list[_GridEvent]).decode
 _read_created = msgspec.json.Decoder(_Created).decode
 
 
@@ -65,16 +80,16 @@ class Heard:
 
     def add(self, event: str) -> None:
         self.types.add(event)
-        if self.waiting and not self.waiting.done() and (self.wanted <= self.types or FAILED in self.types):
+        if self.waiting and not self.waiting.done() and (self.wanted <= self.types or self.types & FAILURES):
             self.waiting.set_result(None)
 
     async def wait(self, wanted: frozenset[str]) -> None:
         """Return when all of `wanted` have come; raises CallFailed if the call failed instead."""
-        if not wanted <= self.types and FAILED not in self.types:
+        if not wanted <= self.types and not self.types & FAILURES:
             self.wanted, self.waiting = wanted, asyncio.get_running_loop().create_future()
             await self.waiting
-        if FAILED in self.types:
-            raise CallFailed(FAILED)
+        if failed := self.types & FAILURES:
+            raise CallFailed(failed.pop())
 
 
 class _HttpBytes(asyncio.Protocol):
@@ -115,6 +130,49 @@ class _Callbacks(_HttpBytes):
             self._hear(event.data.call_connection_id, event.type.rpartition(".")[2])
 
 
+class _Grid(_HttpBytes):
+    """One connection on which Event Grid asks whether the endpoint agrees, and brings calls."""
+
+    def __init__(self, ring: Callable[[str], None]) -> None:
+        super().__init__()
+        self._ring = ring
+
+    def message(self, head: bytes, body: bytes) -> None:  # noqa: ARG002  # every event has the same address
+        answer = b""
+        for event in _read_grid_events(body):
+            if event.event_type == VALIDATION:
+                answer = msgspec.json.encode({"validationResponse": event.data.validation_code})
+            elif event.event_type == INCOMING_CALL:
+                self._ring(event.data.incoming_call_context)
+        kind = b"Content-Type: application/json\r\n" if answer else b""
+        self.transport.write(
+            b"HTTP/1.1 200 OK\r\n%bContent-Length: %d\r\n\r\n%b" % (kind, len(answer), answer)
+        )
+
+
+async def _listen(protocol: Callable[[], _HttpBytes]) -> asyncio.Server:
+    return await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0, backlog=1024)
+
+
+def _port(server: asyncio.Server) -> int:
+    return int(server.sockets[0].getsockname()[1])
+
+
+class GridListener:
+    """An Event Grid endpoint that agrees at once. `ring` is given the incomingCallContext of each call."""
+
+    def __init__(self, ring: Callable[[str], None]) -> None:
+        self._ring = ring
+
+    async def start(self) -> int:
+        """Its port."""
+        self._server = await _listen(lambda: _Grid(self._ring))
+        return _port(self._server)
+
+    def stop(self) -> None:
+        self._server.close()
+
+
 class Listener:
     """Takes every event, and says of which call and type it was."""
 
@@ -123,9 +181,8 @@ class Listener:
 
     async def start(self) -> int:
         """Its port."""
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Callbacks(self._hear), "127.0.0.1", 0, backlog=1024)
-        return int(self._server.sockets[0].getsockname()[1])
+        self._server = await _listen(lambda: _Callbacks(self._hear))
+        return _port(self._server)
 
     def stop(self) -> None:
         self._server.close()
@@ -151,6 +208,7 @@ class Application:
     def __init__(self, port: int, key: str, trust: ssl.SSLContext, connections: int) -> None:
         self._port, self._key, self._trust = port, base64.b64decode(key), trust
         self._connections = connections
+        self._listening = 0
         self._idle: deque[_Requests] = deque()
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._heard: dict[str, Heard] = {}
@@ -160,13 +218,13 @@ class Application:
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
-        listening = await self._listener.start()
+        self._listening = await self._listener.start()
         for _ in range(self._connections):
             _, made = await loop.create_connection(
                 _Requests, "127.0.0.1", self._port, ssl=self._trust, server_hostname="localhost"
             )
             self._idle.append(made)
-        self._create = self.creation(listening)
+        self._create = self.creation(self._listening)
 
     @staticmethod
     def creation(listening: int) -> bytes:
@@ -202,12 +260,16 @@ class Application:
                 limit.reschedule(None)
                 await hold.wait()
                 limit.reschedule(asyncio.get_running_loop().time() + CALL_SECONDS)
-            status, body = await self._ask("DELETE", f"/calling/callConnections/{call_id}", b"")
-            if status != 204:
-                raise CallFailed(f"hangUp: {status} {body[:200]!r}")
-            await heard.wait(OVER)
-            del self._heard[call_id]
+            await self._hang_up(call_id)
             return call_id
+
+    async def _hang_up(self, call_id: str) -> None:
+        """Until the last event has come."""
+        status, body = await self._ask("DELETE", f"/calling/callConnections/{call_id}", b"")
+        if status != 204:
+            raise CallFailed(f"hangUp: {status} {body[:200]!r}")
+        await self._of(call_id).wait(OVER)
+        del self._heard[call_id]
 
     async def _create_call(self) -> str:
         status, body = await self._ask("POST", "/calling/callConnections", self._create)
@@ -259,3 +321,62 @@ class Application:
             ]
         lines += [f"Content-Length: {len(body)}", "", ""]
         return "\r\n".join(lines).encode() + body
+
+
+@dataclass(slots=True)
+class Taken:
+    """What became of the calls that came in since the start of a stretch. Times are Unix seconds."""
+
+    heard_at: dict[str, float] = field(default_factory=dict[str, float])
+    """When IncomingCall was read, by callConnectionId; of calls that were answered."""
+    over: list[str] = field(default_factory=list[str])
+    reasons: list[str] = field(default_factory=list[str])
+    first_at: float = 0.0
+    last_at: float = 0.0
+    """When the first was heard of, and the last one over."""
+
+
+class Answering(Application):
+    """Answers every call that comes in, and hangs it up when it is connected. `taken` may be replaced."""
+
+    def __init__(self, port: int, key: str, trust: ssl.SSLContext, connections: int) -> None:
+        super().__init__(port, key, trust, connections)
+        self.taken = Taken()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def ring(self, context: str) -> None:
+        heard_at = time.time()
+        self.taken.first_at = self.taken.first_at or heard_at
+        task = asyncio.create_task(self._take(context, heard_at))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def settle(self) -> None:
+        """Until every call that was heard of is over or has failed."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _take(self, context: str, heard_at: float) -> None:
+        taken = self.taken
+        try:
+            async with asyncio.timeout(CALL_SECONDS):
+                call_id = await self._answer(context)
+                taken.heard_at[call_id] = heard_at
+                await self._of(call_id).wait(CONNECTED)
+                await self._hang_up(call_id)
+        except (CallFailed, TimeoutError) as error:
+            taken.reasons.append(str(error) or "not over in time")
+        else:
+            taken.over.append(call_id)
+        taken.last_at = time.time()
+
+    async def _answer(self, context: str) -> str:
+        status, body = await self._ask("POST", "/calling/callConnections:answer", self.acceptance(context))
+        if status != 200:
+            raise CallFailed(f"answerCall: {status} {body[:200]!r}")
+        return _read_created(body).call_connection_id
+
+    def acceptance(self, context: str) -> bytes:
+        """The body of answerCall."""
+        callback = f"http://127.0.0.1:{self._listening}/events"
+        return msgspec.json.encode({"incomingCallContext": context, "callbackUri": callback})

@@ -293,8 +293,10 @@ def measure_sippy(folder: Path, cores: Cores, far_end: int, plan: Plan, result: 
     say(f"Sippy: {result.sippy['cpu_ms_a_call']:.2f} ms of CPU a call, {failures} failed")
 
 
-def read_arguments(given: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Calls a second a core, and CPU a call.")
+def read_arguments(
+    given: list[str] | None = None, description: str = "Calls a second a core, and CPU a call."
+) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--calls", type=_whole(MAX_CALLS), default=0, help="calls whose cost is taken (3000)")
     parser.add_argument("--rate", type=_whole(MAX_RATE), default=0, help="calls begun a second (200)")
     parser.add_argument("--quick", action="store_true", help="does it run at all? half a minute; no figures")

@@ -1,12 +1,16 @@
-"""What a run of calls.py came to: as data, and as a table for people."""
+"""What a run of calls.py came to: as data, and as a table for people. `as_json` tells any run's."""
 
 import json
 import os
 import platform
 import time
 from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, cast
 
 from processes import machine
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 @dataclass(slots=True)
@@ -48,10 +52,17 @@ class Result:
     reused_tokens_sippy_to_onhook_ratio: float | None = None
 
 
-def as_json(result: Result) -> str:
-    values = asdict(result)
-    rounded = {name: round(value, 4) if isinstance(value, float) else value for name, value in values.items()}
-    return json.dumps(rounded, indent=2)
+def as_json(result: "DataclassInstance") -> str:
+    return json.dumps(_rounded(asdict(result)), indent=2)
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 4)
+    if isinstance(value, dict):
+        fields = cast("dict[str, Any]", value)
+        return {name: _rounded(each) for name, each in fields.items()}
+    return value
 
 
 def _full_load(calls_a_second: float, cpu_ms: float) -> str:

@@ -41,6 +41,12 @@ host = "127.0.0.1"
 port = {far_end}
 max_calls = 100000
 """
+SUBSCRIPTION = """
+[subscription.bench]
+endpoint = "http://127.0.0.1:{port}/incoming"
+event_types = ["IncomingCall"]
+"""
+CALLS_IN = Path(__file__).with_name("calls_in.xml")
 
 
 class StartFailed(Exception):
@@ -87,17 +93,22 @@ def _wait_for_udp(port: int, process: "subprocess.Popen[bytes]", log: Path) -> N
 class Onhook:
     """A server with its own ports and files."""
 
-    def __init__(self, folder: Path, cores: Cores, far_end: int, *, token_reuse_seconds: int = 0) -> None:
-        """`token_reuse_seconds` as in [delivery]; 0, the default there too, signs a token for each event."""
+    def __init__(
+        self, folder: Path, cores: Cores, far_end: int, *, token_reuse_seconds: int = 0, grid_port: int = 0
+    ) -> None:
+        """`token_reuse_seconds` as in [delivery]; 0, the default there too, signs a token for each event.
+
+        IncomingCall is posted to `grid_port`, if there is one.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self._cores = folder, cores
-        self.port = free_port(socket.SOCK_STREAM)
+        self.port, self.sip_port = free_port(socket.SOCK_STREAM), free_port(socket.SOCK_DGRAM)
         self.config, self.notes = folder / "onhook.toml", folder / "stored.json"
         self.store = folder / "onhook.db"
         self.log = folder / "onhook.log"
         text = CONFIG.format(
             https=self.port,
-            sip=free_port(socket.SOCK_DGRAM),
+            sip=self.sip_port,
             folder=folder,
             resource=DEVELOPMENT_RESOURCE_ID,
             key=DEVELOPMENT_KEY,
@@ -105,7 +116,7 @@ class Onhook:
             far_end=far_end,
             token_reuse_seconds=token_reuse_seconds,
         )
-        self.config.write_text(text)
+        self.config.write_text(text + (SUBSCRIPTION.format(port=grid_port) if grid_port else ""))
         self.start_up_seconds = 0.0
 
     @property
@@ -143,6 +154,13 @@ class Onhook:
             time.sleep(POLL_SECONDS)
         raise StartFailed(f"Onhook did not start: {_last_words(self.log)}")
 
+    def is_listened_to(self) -> bool:
+        """Whether the endpoint of its subscription has been validated."""
+        with urllib.request.urlopen(
+            f"https://localhost:{self.port}/onhook/events/bench", timeout=5, context=self.trust
+        ) as answer:
+            return bool(json.load(answer)["state"] == "Succeeded")
+
     @property
     def trust(self) -> ssl.SSLContext:
         return client_context(CertificatePaths(self.folder / "tls"))
@@ -170,12 +188,21 @@ def sippy(folder: Path, cores: Cores, far_end: int) -> "Generator[tuple[int, sub
 
 
 def sipp_caller(
-    folder: Path, cores: Cores, to_port: int, *, calls: int, rate: int, at_a_time: int = 20_000
+    folder: Path,
+    cores: Cores,
+    to_port: int,
+    *,
+    calls: int,
+    rate: int,
+    at_a_time: int = 20_000,
+    number: str = "4930123456",
+    scenario: Path | None = None,
 ) -> int:
-    """SIPp's own scenario `uac` places `calls`; how many of them failed."""
+    """SIPp's own scenario `uac`, or one of ours, places `calls`; how many of them failed."""
     log = folder / "sipp-uac.log"
     command = [
-        *(sipp_path(), "-sn", "uac", "-s", "4930123456", "-i", "127.0.0.1"),
+        *(sipp_path(), *(("-sf", str(scenario)) if scenario else ("-sn", "uac")), "-s", number),
+        *("-i", "127.0.0.1"),
         *("-p", str(free_port(socket.SOCK_DGRAM)), "-mp", str(free_port(socket.SOCK_DGRAM))),
         *("-m", str(calls), "-r", str(rate), "-l", str(at_a_time), "-nostdin", "-timeout", "600s"),
         *("-trace_stat", "-stf", str(folder / "sipp-uac.csv"), "-fd", "1"),

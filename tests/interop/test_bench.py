@@ -46,6 +46,22 @@ async def test_whole_calls_beside_sipp_without_a_failure() -> None:
     assert "warmed up with 60 calls, 0 failed" in progress
 
 
+@pytest.mark.interop
+async def test_calls_that_come_in_are_answered_and_hung_up_without_a_failure() -> None:
+    status, said, progress = await run("incoming.py", "--quick", "--json", "--calls", "60")
+    assert status == 0, progress
+    result: dict[str, Any] = json.loads(said)
+    assert result["failures"] == 0
+    assert result["reasons"] == []
+    assert result["endings"] == {"0/7000": result["calls"]}
+    assert result["calls"] >= 200
+    for load in ("full_load", "reused_tokens"):
+        assert all(figure > 0 for figure in result[load].values())
+    for spread in ("invite_to_incoming_call_ms", "invite_to_incoming_call_out_ms", "invite_to_answer_ms"):
+        assert 0 < result[spread]["p50"] <= result[spread]["p99"] <= result[spread]["most"]
+    assert "warmed up with 50 calls, 0 failed" in progress
+
+
 async def test_single_steps_are_measured() -> None:
     status, said, progress = await run("micro.py", "--json", "--rounds", "1")
     assert status == 0, progress
