@@ -22,7 +22,8 @@ import requests
 from azure.communication.callautomation import CallAutomationClient, PhoneNumberIdentifier
 from azure.core.exceptions import HttpResponseError
 
-CALLER = "+14255550100"
+CALLERS = [f"+1425555010{digit}" for digit in range(10)]
+CALLS_PER_NUMBER = 2  # ACS lets one number carry two outbound calls at a time; so does Onhook by default
 LONGEST_SECONDS = 60
 OVER = {"CreateCallFailed", "CallDisconnected"}
 
@@ -65,6 +66,7 @@ class Seen:
     """What the application learned of one call."""
 
     plan: Plan
+    caller: str
     call_id: str = ""
     events: list[dict[str, Any]] = field(default_factory=list)
     error: str = ""
@@ -118,7 +120,7 @@ def place(client: CallAutomationClient, listener: Listener, seen: Seen) -> None:
         created = client.create_call(
             PhoneNumberIdentifier(seen.plan.number),
             f"http://127.0.0.1:{listener.server_port}/events",
-            source_caller_id_number=PhoneNumberIdentifier(CALLER),
+            source_caller_id_number=PhoneNumberIdentifier(seen.caller),
         )
     except HttpResponseError as error:
         seen.error = str(error)
@@ -176,7 +178,7 @@ def main() -> int:
     client = CallAutomationClient.from_connection_string(connection)
     listener = Listener()
     threading.Thread(target=listener.serve_forever, daemon=True).start()
-    results = [Seen(plan) for plan in PLANS]
+    results = [Seen(plan, CALLERS[n // CALLS_PER_NUMBER]) for n, plan in enumerate(PLANS)]
     callers = [threading.Thread(target=place, args=(client, listener, seen)) for seen in results]
     for caller in callers:
         caller.start()

@@ -95,6 +95,7 @@ class Server:
             "server__data_directory": folder / "server",
             "sip__port": _free_port(),
             "sip__setup_timeout_seconds": 100,
+            "sip__max_calls_per_number": 100_000,  # one caller id for all
             "media__first_port": first_rtp_port,
             "media__last_port": first_rtp_port + 1_998,
             "store__path": self.store,

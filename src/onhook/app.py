@@ -10,7 +10,7 @@ import resource
 import secrets
 import sys
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Generator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -246,6 +246,12 @@ class Announcements:
         self, resource_name: str, event_type: str, subject: str, data: Mapping[str, Any], *, call_id: str
     ) -> None:
         self._grid.publish(resource_name, GridEvent(event_type, subject, data), call_id)
+
+    def has_subscribers(self, resource_name: str) -> bool:
+        return self._grid.has_subscribers(resource_name)
+
+    def withdraw(self, call_ids: Collection[str]) -> None:
+        self._grid.withdraw(call_ids)
 
 
 def _certificates(config: Config) -> CertificatePaths | None:

@@ -1,6 +1,6 @@
 """Effects: what the pure core asks the world to do. Each is plain data."""
 
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -60,6 +60,13 @@ class Announce(msgspec.Struct, frozen=True):
     display_name: str = ""
 
 
+class Notify(msgspec.Struct, frozen=True):
+    """Tell the subscribers of the call's resource what became of the call, or of `user` (a raw id) in it."""
+
+    type: Literal["CallStarted", "CallEnded", "CallParticipantAdded", "CallParticipantRemoved"]
+    user: str = ""
+
+
 class StartMedia(msgspec.Struct, frozen=True, gc=False):
     """Send to, and expect RTP from, the address that the far end named in its answer."""
 
@@ -78,4 +85,4 @@ class CloseMedia(msgspec.Struct, frozen=True, gc=False):
     leg: str
 
 
-Effect: TypeAlias = Transmit | Record | Publish | Announce | StartMedia | CloseMedia
+Effect: TypeAlias = Transmit | Record | Publish | Announce | Notify | StartMedia | CloseMedia

@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +96,12 @@ class Application:
     ) -> None:
         context = data["incomingCallContext"]
         asyncio.get_running_loop().call_soon(self._decide, self, context)
+
+    def has_subscribers(self, resource_name: str) -> bool:
+        return False
+
+    def withdraw(self, call_ids: Collection[str]) -> None:
+        """Nothing to take back."""
 
     def asked(self, operation: str) -> Asked:
         return Asked(api_version="2026-03-12", request_id="test", operation=operation)

@@ -21,6 +21,7 @@ from onhook.calls.leg import PhoneLeg
 from onhook.calls.legs import Leg, Legs, Telephone
 from onhook.calls.offering import user_leg_changed
 from onhook.calls.record import CallRecord, Connection, first_connection, leg_id
+from onhook.calls.roster import Roster
 from onhook.calls.signals import LegConnected, LegEnded, LegRang, LegSignal, LegUnusable, Standing
 from onhook.calls.states import (
     MAX_TRACEBACK,
@@ -33,7 +34,7 @@ from onhook.calls.states import (
     State,
 )
 from onhook.calls.user_leg import UserLeg
-from onhook.effects import CloseMedia, Destination, Effect, Record, Transmit
+from onhook.effects import CloseMedia, Destination, Effect, Notify, Record, Transmit
 from onhook.endings.judge import judge
 from onhook.facts import (
     ApiRequested,
@@ -78,6 +79,8 @@ class Spine(Machine[State]):
         self._speaking: Leg | None = None  # whose signal is being handled
         self._counting: set[str] = set()  # media that is being closed
         self._over: list[Connection] = []  # left in this turn
+        self._roster = Roster()
+        self._seen_by_roster: object = None
         self._bridged = False  # redirected: two telephones speak without an application
 
     # What comes. Whatever is due by the time of an input happens before it: so the order in which a call
@@ -302,8 +305,19 @@ class Spine(Machine[State]):
         outputs += [self._conclude(connection) for connection in over]
         if self.state is State.ENDED and self.record.ended_at is None:
             outputs += self._finish()
+        outputs += self._notify()
         self.deadline = self._next_deadline()
         return outputs
+
+    def _notify(self) -> list[Notify]:
+        """What subscribers are told; looked for only when somebody came, went, or the call moved on."""
+        if self.record.connected_at is None:
+            return []
+        seen = self.state, [leg.id for leg in self.legs.connected]
+        if seen == self._seen_by_roster:
+            return []
+        self._seen_by_roster = seen
+        return self._roster.changes(self.participants, over=self.state is State.ENDED)
 
     def _sent(self, leg: Leg, transmit: Transmit) -> SipSeen:
         return SipSeen(

@@ -198,9 +198,10 @@ class SipSettings:
         "How long a call for an application or a user may ring; ACS documents 30 s.",
     )
     max_calls_per_number: int = setting(
-        kinds.whole(0, 100_000, 10_000),
-        10_000,
-        "Outbound calls at a time with one caller id; ACS allows 2. One more ends with 603/560603.",
+        kinds.whole(0, 100_000, 2),
+        2,
+        "Outbound calls at a time with one owned number, not by direct routing: 2, as in ACS. One more"
+        " ends with 603/560603.",
     )
     max_calls: int = setting(
         kinds.whole(1, 100_000, 10_000), 10_000, "Calls open at a time; one more is answered 429 by the API."

@@ -6,7 +6,7 @@ replaced, so that the same scenario gives the same facts, byte for byte. Ending 
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, NamedTuple
@@ -123,6 +123,9 @@ class Subscribers:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.heard: list[Announced] = []
+        """Calls that ring."""
+        self.followed: list[Announced] = []
+        """What became of calls."""
         self.deaf = False
         self.note: Callable[[str, Fact], None] = _hear_nothing
         self._now = now
@@ -137,11 +140,18 @@ class Subscribers:
         call_id: str,
     ) -> None:
         if not self.deaf:
-            self.heard.append(Announced(resource_name, event_type, subject, dict(data)))
+            told = self.heard if event_type.endswith(".IncomingCall") else self.followed
+            told.append(Announced(resource_name, event_type, subject, dict(data)))
             return
         event_id = f"unheard-{call_id}"
         fact = GridUnheard(at=self._now(), event_id=event_id, event_type=event_type, resource=resource_name)
         self.note(call_id, fact)
+
+    def has_subscribers(self, resource_name: str) -> bool:  # noqa: ARG002  # one for every resource
+        return not self.deaf
+
+    def withdraw(self, call_ids: Collection[str]) -> None:
+        """Saving never fails here, so no call is withdrawn."""
 
 
 class World:

@@ -24,10 +24,21 @@ from onhook.calls.directory import Directory, Resource, Trunk
 from onhook.calls.inputs import Arrival
 from onhook.calls.leg import PhoneLeg
 from onhook.calls.legs import Telephone
+from onhook.calls.life import life_event
 from onhook.calls.outbox import OutboxEvent
 from onhook.calls.record import CallRecord, Connection
 from onhook.calls.signals import Standing
-from onhook.effects import Announce, CloseMedia, Destination, Effect, Publish, Record, StartMedia, Transmit
+from onhook.effects import (
+    Announce,
+    CloseMedia,
+    Destination,
+    Effect,
+    Notify,
+    Publish,
+    Record,
+    StartMedia,
+    Transmit,
+)
 from onhook.facts import ApiRequested, Fact, MediaMeasured
 from onhook.media.settings import PortsUsedUp
 from onhook.sip.messages import Malformed, Request, parse
@@ -114,6 +125,8 @@ class Floor:
         self._transmits = [(owner, transmit) for owner, transmit in self._transmits if owner not in withdrawn]
         self._events = [event for event in self._events if event.call_id not in withdrawn]
         self._journal.discard(withdrawn.keys(), keys)
+        if self._announcer is not None:
+            self._announcer.withdraw(withdrawn.keys())
         for call, _ in withdrawn.values():
             self._forget(call)
 
@@ -296,6 +309,8 @@ class Floor:
             self._publish(call.record, effect)
         elif isinstance(effect, Announce):
             self._announce(call.record, effect)
+        elif isinstance(effect, Notify):
+            self._notify(call.record, effect)
         elif isinstance(effect, StartMedia):
             self._media.start(effect)
 
@@ -358,6 +373,14 @@ class Floor:
         )
         self._announcer.announce(
             owner.name, event.type, event.subject, msgspec.to_builtins(event.data), call_id=record.id
+        )
+
+    def _notify(self, record: CallRecord, notify: Notify) -> None:
+        if self._announcer is None or not self._announcer.has_subscribers(record.resource):
+            return
+        event = life_event(record, notify, self._sources.now())
+        self._announcer.announce(
+            record.resource, event.type, event.subject, msgspec.to_builtins(event.data), call_id=record.id
         )
 
     @property

@@ -91,8 +91,10 @@ class Switch(Floor):
     def _route(self, resource: Resource, number: str, caller: str, more: Counter[str]) -> Chosen | NotRouted:
         """The trunk for a number; `more` counts legs by trunk that are placed in this very request."""
         routed = choose_trunk(self.directory, resource, number, caller, self._on_trunk + more)
+        if not isinstance(routed, Chosen) or routed.route.direct_routing:
+            return routed  # the limit is one of bought numbers (documented: service limits)
         limit, now = self.limits.max_calls_per_number, self._from_number[caller] + more.total()
-        if isinstance(routed, Chosen) and caller and now >= limit:
+        if now >= limit:
             return NotRouted(
                 "caller-id-full",
                 f"{caller} has {now} outbound calls, the limit of sip.max_calls_per_number ({limit})",

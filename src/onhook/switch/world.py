@@ -1,6 +1,6 @@
 """What the switch needs of the world, and the limits that it holds."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -51,6 +51,14 @@ class Announcer(Protocol):
         """`event_type` is the full name; what becomes of the event is noted on the call `call_id`."""
         ...
 
+    def has_subscribers(self, resource_name: str) -> bool:
+        """Is anybody to be told what becomes of calls?"""
+        ...
+
+    def withdraw(self, call_ids: Collection[str]) -> None:
+        """These calls could not be saved and never were: nothing of theirs may leave."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -61,5 +69,5 @@ class Limits:
     ring_seconds: float = 30.0
     """How long a call may ring that waits for an application (documented: Incoming call concepts)."""
     max_calls_per_number: int = 10_000
-    """Outbound calls at a time with one caller id. ACS: 2 (documented: service limits); to be set so where
-    an application is to meet that limit."""
+    """Outbound calls at a time with one owned number, where the route is not direct routing. The
+    configuration's default is the 2 of ACS (documented: service limits)."""

@@ -24,7 +24,11 @@ async function subscribe() {
   const answer = await fetch(`${process.env.ONHOOK_URL}/onhook/events`, {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify({ name: "javascript", endpoint: `${application.uri}/grid` }),
+    body: JSON.stringify({
+      name: "javascript",
+      endpoint: `${application.uri}/grid`,
+      event_types: ["IncomingCall"],
+    }),
   });
   assert.equal((await answer.json()).state, "Succeeded");
 }

@@ -217,6 +217,7 @@ async def rig(
         "server__port": 0,
         "server__data_directory": AUTHORITY.name,
         "sip__port": 0,
+        "sip__max_calls_per_number": 100_000,  # one caller id for all
         "media__first_port": first_rtp_port,
         "media__last_port": first_rtp_port + RTP_PORTS,
         "store__path": folder / "onhook.db",

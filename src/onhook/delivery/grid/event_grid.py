@@ -24,6 +24,7 @@ from onhook.delivery.grid.wire import as_json, printable
 from onhook.delivery.refused_networks import RefusedNetworks
 from onhook.facts import GridListener, GridUnheard
 
+INCOMING_CALL = "Microsoft.Communication.IncomingCall"
 MAX_SUBSCRIPTIONS = 500
 """As many as Event Grid allows a topic (documented)."""
 MAX_WAITING = 10_000
@@ -190,9 +191,12 @@ class EventGrid:
                 due=at,
             )
             self._leave_when_saved(delivery)
-        if not taken:
+        if not taken and event.type == INCOMING_CALL:  # what else happens in a call, nobody has to hear
             self._note_unheard(resource, event, event_id, call_id, missed)
         return event_id
+
+    def has_subscribers(self, resource: str) -> bool:
+        return bool(self._provisioning.of(resource))
 
     def withdraw(self, call_ids: Collection[str]) -> None:
         """Calls that could not be saved never were: nothing of theirs leaves (see store/journal.py)."""

@@ -239,11 +239,11 @@ class TestUnheard:
     def test_the_last_delivery_is_the_last_attempt(self) -> None:
         async def main() -> None:
             rig = await Rig(FakePost(Answer(500, "Broken"))).subscribed(
-                subscription(event_types=("IncomingCall",))
+                subscription(event_types=("CallStarted",))
             )
-            rig.publish()
-            await asyncio.sleep(1)
             rig.publish(STARTED)
+            await asyncio.sleep(1)
+            rig.publish()
             await rig.journal.written()
             (fact,) = unheard(rig)
             (listener,) = fact.listeners
@@ -255,17 +255,27 @@ class TestUnheard:
     def test_the_last_attempt_is_known_after_a_restart(self) -> None:
         async def main() -> None:
             store = MemoryStore()
-            wanted = subscription(event_types=("IncomingCall",), max_attempts=1)
+            wanted = subscription(event_types=("CallStarted",), max_attempts=1)
             first = await Rig(FakePost(Answer(500, "Broken")), store=store).subscribed(wanted)
-            first.publish()
+            first.publish(STARTED)
             await asyncio.sleep(1)
             await first.stop()
             second = Rig(FakePost(), store=store)
             second.grid.start(BASE_URL)
-            second.publish(STARTED)
+            second.publish()
             await second.journal.written()
             assert unheard(second)[0].listeners[0].last_attempt == "500 Broken"
             await second.stop()
+
+        on_virtual_time(main())
+
+    def test_what_else_happens_in_a_call_nobody_has_to_hear(self) -> None:
+        async def main() -> None:
+            rig = Rig(FakePost())
+            rig.publish(STARTED)
+            await rig.journal.written()
+            assert unheard(rig) == []
+            await rig.stop()
 
         on_virtual_time(main())
 
