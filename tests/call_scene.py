@@ -7,7 +7,7 @@ from onhook.calls.call import Call, leg_id
 from onhook.calls.directory import Trunk, VoiceRoute
 from onhook.calls.record import CallRecord
 from onhook.calls.routing import Chosen, NotRouted
-from onhook.effects import Announce, CloseMedia, Destination, Effect, Publish, Record, StartMedia, Transmit
+from onhook.effects import Announce, CloseMedia, Destination, Effect, Notify, Publish, Record, StartMedia, Transmit
 from onhook.facts import ApiRequested, MediaMeasured, Timeline
 from onhook.sip.messages import Headers, Request, Response, parse, respond
 from store_samples import record
@@ -142,7 +142,8 @@ class CallScene:
                 self.events.append(effect)
             else:
                 assert not isinstance(effect, Announce), "calls of this scene do not come in"
-                self.media.append(effect)
+                if not isinstance(effect, Notify):
+                    self.media.append(effect)
         for effect in effects:
             if isinstance(effect, CloseMedia):
                 counted = MediaMeasured(at=self.now, leg=effect.leg, sent=7, received=5)
