@@ -7,7 +7,17 @@ from onhook.calls.call import Call, leg_id
 from onhook.calls.directory import Trunk, VoiceRoute
 from onhook.calls.record import CallRecord
 from onhook.calls.routing import Chosen, NotRouted
-from onhook.effects import Announce, CloseMedia, Destination, Effect, Notify, Publish, Record, StartMedia, Transmit
+from onhook.effects import (
+    Announce,
+    CloseMedia,
+    Destination,
+    Effect,
+    Notify,
+    Publish,
+    Record,
+    StartMedia,
+    Transmit,
+)
 from onhook.facts import ApiRequested, MediaMeasured, Timeline
 from onhook.sip.messages import Headers, Request, Response, parse, respond
 from store_samples import record
