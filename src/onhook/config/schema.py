@@ -200,8 +200,7 @@ class SipSettings:
     max_calls_per_number: int = setting(
         kinds.whole(0, 100_000, 2),
         2,
-        "Outbound calls at a time with one owned number, not by direct routing: 2, as in ACS. One more"
-        " ends with 603/560603.",
+        "Outbound calls at a time of an owned number (ACS: 2); direct routing has no such limit.",
     )
     max_calls: int = setting(
         kinds.whole(1, 100_000, 10_000), 10_000, "Calls open at a time; one more is answered 429 by the API."

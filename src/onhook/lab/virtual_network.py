@@ -99,6 +99,10 @@ class VirtualNetwork:
             return []
         return [Destination(transport, self._host, self._port) for transport in self._transports]
 
+    def address_of(self, host: str) -> str:
+        """As Network.address_of; names have no address here."""
+        return host if host[:1].isdigit() or ":" in host else ""
+
     def via_address(self, to: Destination) -> tuple[str, int]:  # noqa: ARG002  # one interface leads everywhere
         return self._host, self._port
 

@@ -40,6 +40,7 @@ class Network:
         self._receive: ReceiveHandler = _ignore
         self._failed: FailureHandler = _ignore
         self._local: dict[str, tuple[str, float]] = {}
+        self._addresses: dict[str, str] = {}  # of the hosts of trunks
         self._loop: asyncio.AbstractEventLoop | None = None
         for name in self._settings.transports:
             if name not in BUILT:
@@ -120,6 +121,19 @@ class Network:
             self._tell(
                 to, failure("failed", f"{to.peer} over {to.transport}: {type(error).__name__}: {error}")
             )
+
+    def address_of(self, host: str) -> str:
+        """The address of `host` as last seen; empty before the first answer. Asked anew when it is old."""
+        answer = self._resolver.known(host)
+        if answer is None:
+            self._resolver.ask(host, partial(self._remember_address, host))
+        elif not isinstance(answer, Unresolved):
+            self._addresses[host] = answer
+        return self._addresses.get(host, "")
+
+    def _remember_address(self, host: str, answer: Answer) -> None:
+        if not isinstance(answer, Unresolved):
+            self._addresses[host] = answer
 
     def via_address(self, to: Destination) -> tuple[str, int]:
         """Host and port for Via and Contact in messages to `to`.

@@ -1,9 +1,9 @@
 """The door: which INVITEs begin a call, and what the others are told.
 
-A trunk is known by the address that it calls from, whatever the port and transport, or by its digest
-credentials. Everybody else is a stranger and gets 403; if some trunk has credentials, a stranger is asked
-for them first (401). Nothing is kept of strangers but a bounded report, and of a flood only the beginning
-is answered.
+A trunk is known by the address that it calls from, whatever the port and transport (its host may be a
+name: then by the address of that name), or by its digest credentials. Everybody else is a stranger and
+gets 403; if some trunk has credentials, a stranger is asked for them first (401). Nothing is kept of
+strangers but a bounded report, and of a flood only the beginning is answered.
 """
 
 import logging
@@ -36,8 +36,9 @@ log = logging.getLogger(__name__)
 class Door:
     """`make_tag` draws 32 random hexadecimal digits; `reports` are the last refusals, the newest last."""
 
-    def __init__(self, make_tag: Callable[[], str]) -> None:
-        self._make_tag = make_tag
+    def __init__(self, make_tag: Callable[[], str], address_of: Callable[[str], str] = str) -> None:
+        """`address_of` gives the address of a host as far as it is known now, else an empty text."""
+        self._make_tag, self._address_of = make_tag, address_of
         self.reports: deque[InboundRefused] = deque(maxlen=MAX_REPORTS)
         self.dropped = 0
         """INVITEs of strangers that got no answer."""
@@ -51,7 +52,8 @@ class Door:
         refusal = check_request(invite, known_methods=ALLOWED)
         if refusal is None:
             trunks = directory.trunks.values()
-            known = next((trunk for trunk in trunks if trunk.host == source.host), None)
+            hosts = ((trunk, trunk.host) for trunk in trunks)
+            known = next((t for t, host in hosts if source.host in {host, self._address_of(host)}), None)
             found = known or self._by_credentials(invite, directory.trunks, now)
             if isinstance(found, Trunk):
                 return found

@@ -91,7 +91,7 @@ class Floor:
         """Outbound calls by caller id."""
         self._counted: dict[str, tuple[str, str]] = {}
         """Trunk and caller id of each leg that counts in the two above."""
-        self.door = Door(sources.seed)
+        self.door = Door(sources.seed, network.address_of)
         self._announcer, self._context_key = announcer, context_key
         self._deadlines = Deadlines[Call](sources.now, self._wake)
         self._replies: dict[str, Reply] = {}
@@ -145,6 +145,12 @@ class Floor:
     def reroute(self, directory: Directory) -> None:
         """From now on calls are placed by `directory`; those that are open keep their trunks."""
         self.directory = directory
+        self._look_up_trunks()
+
+    def _look_up_trunks(self) -> None:
+        """Ask for the addresses of trunks with names now, before their first call comes."""
+        for trunk in self.directory.trunks.values():
+            self._network.address_of(trunk.host)
 
     # After a restart
 
@@ -154,6 +160,7 @@ class Floor:
         Calls that had just ended and whose far end had not confirmed it are taken up too, so that their
         BYE or CANCEL is repeated; nothing more is told of them.
         """
+        self._look_up_trunks()
         self._post.deliver(self._archive.undelivered())
         for record in self._archive.ended_last(RELEASING_SECONDS):
             ended = unreleased(record, self._archive.facts, self.directory.trunks, self.limits)

@@ -15,6 +15,7 @@ class Network(Protocol):
     def on_receive(self, handler: Callable[[bytes, Destination], None]) -> None: ...
     def on_failure(self, handler: Callable[[Destination, str], None]) -> None: ...
     def via_address(self, to: Destination) -> tuple[str, int]: ...
+    def address_of(self, host: str) -> str: ...
 
 
 class Media(Protocol):
@@ -68,6 +69,6 @@ class Limits:
     max_calls: int = 10_000
     ring_seconds: float = 30.0
     """How long a call may ring that waits for an application (documented: Incoming call concepts)."""
-    max_calls_per_number: int = 10_000
+    max_calls_per_number: int = 2
     """Outbound calls at a time with one owned number, where the route is not direct routing. The
     configuration's default is the 2 of ACS (documented: service limits)."""

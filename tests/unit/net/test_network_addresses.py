@@ -157,7 +157,7 @@ async def test_with_any_port_it_looks_for_one_that_is_free_for_all() -> None:
     network = await started(NetworkSettings(port=0), tls=unlucky)
     assert len(unlucky.started_on) == 4
     assert {at.port for at in network.bound} == {unlucky.started_on[-1]}
-    assert unlucky.closed == 3
+    assert unlucky.closed >= 3  # a port may have been taken for TCP before it was tried here
     await network.close()
 
 
@@ -244,3 +244,31 @@ async def test_without_handlers_what_comes_is_ignored() -> None:
     network._tell_now(TRUNK, "refused: nobody")
     await network.close()
     assert network.bound == []
+
+
+async def test_the_address_of_a_name_is_asked_for_and_then_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    network = await started(NetworkSettings(port=0))
+    assert network.address_of("192.0.2.7") == "192.0.2.7"
+    assert network.address_of("localhost") == "127.0.0.1"
+    loop = asyncio.get_running_loop()
+    answers = iter(["192.0.2.8", "192.0.2.9"])
+
+    async def look_up(
+        host: str, *_: object, **__: object
+    ) -> list[tuple[int, int, int, str, tuple[str, int]]]:
+        assert host == "sbc.example"
+        return [(socket.AF_INET, socket.SOCK_DGRAM, 17, "", (next(answers), 0))]
+
+    monkeypatch.setattr(loop, "getaddrinfo", look_up)
+    assert network.address_of("sbc.example") == ""
+    await asyncio.sleep(0.01)
+    assert network.address_of("sbc.example") == "192.0.2.8"
+    network._resolver._known.clear()  # too old
+    assert (
+        network.address_of("sbc.example") == "192.0.2.8"
+    )  # the last that was known, while it is asked again
+    await asyncio.sleep(0.01)
+    assert network.address_of("sbc.example") == "192.0.2.9"
+    await network.close()

@@ -10,7 +10,7 @@ import pytest
 from onhook.acs.errors import ApiError
 from onhook.acs.incoming_context import make_context
 from onhook.acs.models import AnswerCallRequest, CallConnectionStateModel, CallLocator, ConnectRequest
-from onhook.calls.directory import Resource, Trunk
+from onhook.calls.directory import Resource, Trunk, VoiceRoute
 from onhook.effects import Destination
 from onhook.facts import RouteRefused
 from onhook.lab.rehearsal import CALLBACK, CALLEE, CALLER, CONTEXT_KEY, World
@@ -309,14 +309,16 @@ def test_a_connection_is_found_while_it_lasts_and_gone_after_it_left() -> None:
 # Limits
 
 
+BOUGHT = (VoiceRoute("bought numbers", r"\+[0-9]+", ("carrier",), direct_routing=False),)
+
+
 def test_the_third_call_of_a_number_is_refused_with_its_limit() -> None:
     async def main() -> None:
-        here = await world(RINGS, stage(limits=Limits(max_calls_per_number=2)))
+        here = await world(RINGS, stage(routes=BOUGHT))
         for _ in range(3):
             here.create_call()
-        here.create_call(source="+14255550299")
         await asyncio.sleep(1)
-        assert endings(here).count("open") == 3
+        assert endings(here).count("open") == 2
         (failed,) = here.inbox.events
         result = failed["data"]["resultInformation"]
         assert (result["code"], result["subCode"]) == (603, 560603)
@@ -330,9 +332,20 @@ def test_the_third_call_of_a_number_is_refused_with_its_limit() -> None:
     played(main)
 
 
+def test_direct_routing_has_no_limit_of_calls_per_number() -> None:
+    async def main() -> None:
+        here = await world(RINGS, stage(limits=Limits(max_calls_per_number=0)))
+        for _ in range(5):
+            here.create_call()
+        await asyncio.sleep(1)
+        assert endings(here) == ["open"] * 5
+
+    played(main)
+
+
 def test_a_number_is_free_again_when_its_call_is_over() -> None:
     async def main() -> None:
-        here = await world(ANSWERS, stage(limits=Limits(max_calls_per_number=1)))
+        here = await world(ANSWERS, stage(limits=Limits(max_calls_per_number=1), routes=BOUGHT))
         first = here.create_call()
         await asyncio.sleep(5)
         here.hang_up(first)
@@ -346,7 +359,7 @@ def test_a_number_is_free_again_when_its_call_is_over() -> None:
 
 def test_legs_of_one_request_count_for_the_limit_too() -> None:
     async def main() -> None:
-        here = await world(RINGS, stage(limits=Limits(max_calls_per_number=2)))
+        here = await world(RINGS, stage(limits=Limits(max_calls_per_number=2), routes=BOUGHT))
         here.create_call(target="+14255550200,+14255550201,+14255550202")
         await asyncio.sleep(1)
         facts = here.store.facts(only_call(here))
