@@ -1,6 +1,7 @@
 """baresip calls in, and nobody talks to it: rejected, given up, left to ring, a number that nobody has."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from azure.communication.callautomation import CallRejectReason
@@ -11,6 +12,10 @@ from interop.baresip.phone import NUMBER as CALLER
 pytestmark = [pytest.mark.interop, pytest.mark.parametrize("transport", ["udp", "tcp"])]
 
 NOT_OWNED = "+14255559999"
+RING_SECONDS = 3
+"""Long enough for Event Grid to tell the application of the call first, on a busy machine too."""
+ELSEWHERE: dict[str, Any] = {"carrier__enabled": "false", "trunk__sbc__host": "127.0.0.2"}
+"""The only trunk calls from another address than the telephone."""
 
 
 @pytest.mark.parametrize(
@@ -53,13 +58,35 @@ async def test_the_caller_gives_up_while_it_rings(tmp_path: Path, transport: str
 
 
 async def test_nobody_answers(tmp_path: Path, transport: str) -> None:
-    async with dialling(tmp_path, ignore, transport, sip__ring_seconds=1) as (desk, phone):
+    async with dialling(tmp_path, ignore, transport, sip__ring_seconds=RING_SECONDS) as (desk, phone):
         assert await phone.closed() == "480 Temporarily Unavailable"
         printed, told = await phone.quit(), await desk.told()
         assert told.codes == (480, 540480, "inbound-unanswered")
         assert "no application had answered or rejected it" in told.shows
         assert (desk.grid, desk.types) == (["IncomingCall"], [])
         assert "session closed: 480 Temporarily Unavailable" in printed
+
+
+async def test_no_application_hears_of_it(tmp_path: Path, transport: str) -> None:
+    async with dialling(tmp_path, ignore, transport, subscribed=False, sip__ring_seconds=1) as (desk, phone):
+        assert await phone.closed() == "480 Temporarily Unavailable"
+        await phone.quit()
+        told = await desk.told()
+        assert told.codes == (480, 10037, "inbound-nobody-heard")
+        assert told.shows.endswith("we refused with 480 Temporarily Unavailable")
+        assert (desk.grid, desk.types) == ([], [])
+
+
+async def test_a_stranger_is_not_let_in(tmp_path: Path, transport: str) -> None:
+    async with dialling(tmp_path, ignore, transport, **ELSEWHERE) as (desk, phone):
+        assert await phone.closed() == "403 Forbidden"
+        printed = await phone.quit()
+        (refused,) = desk.server.switch.door.reports
+        assert (refused.why, refused.status, refused.number) == ("stranger", 403, "+14255550100")
+        assert "is the address of no trunk" in refused.detail
+        assert desk.server.store.calls(1) == []
+        assert (desk.grid, desk.types) == ([], [])
+        assert "session closed: 403 Forbidden" in printed
 
 
 async def test_a_number_that_nobody_owns(tmp_path: Path, transport: str) -> None:

@@ -8,6 +8,7 @@ Event Grid tells it of calls at /incoming, and callbacks come to /events, both o
 import asyncio
 import contextlib
 import json
+import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from azure.communication.callautomation import CallRejectReason, PhoneNumberIden
 from azure.communication.callautomation.aio import CallAutomationClient
 
 from interop.baresip.phone import Phone, baresip
+from interop.sipp_trunk.sipp import free_port
 from interop.whole_server import whole_server
 from onhook.app import Running
 from onhook.server.certificates import client_context
@@ -26,6 +28,8 @@ from onhook.server.certificates import client_context
 NUMBER = "+14255550100"
 """A number that the development resource owns."""
 VALIDATION = "Microsoft.EventGrid.SubscriptionValidationEvent"
+FIRST_RTP_PORT, RTP_PORTS = 23_000, 998
+"""Above the ports for SIP and those of the telephone, and below the ports that systems give away."""
 WAIT_SECONDS = 20.0
 POLL_SECONDS = 0.02
 Json: TypeAlias = dict[str, Any]
@@ -122,8 +126,8 @@ class Desk:
     # The application
 
     @contextlib.asynccontextmanager
-    async def open(self) -> AsyncGenerator["Desk"]:
-        """Listen, and subscribe at Event Grid."""
+    async def open(self, *, subscribed: bool) -> AsyncGenerator["Desk"]:
+        """Listen, and subscribe at Event Grid if it shall."""
         application = web.Application()
         application.router.add_post("/incoming", self._hear)
         application.router.add_post("/events", self._take)
@@ -136,12 +140,16 @@ class Desk:
             assert self.server.certificates
             trust = aiohttp.TCPConnector(ssl=client_context(self.server.certificates))
             async with aiohttp.ClientSession(self.server.url, connector=trust) as self._http:
-                body = {"name": "desk", "endpoint": f"{self.address}/incoming"}
-                async with self._http.post("/onhook/events", json=body) as subscribed:
-                    assert (await subscribed.json())["state"] == "Succeeded"
+                if subscribed:
+                    await self._subscribe(self._http)
                 yield self
         finally:
             await runner.cleanup()
+
+    async def _subscribe(self, http: aiohttp.ClientSession) -> None:
+        body = {"name": "desk", "endpoint": f"{self.address}/incoming"}
+        async with http.post("/onhook/events", json=body) as answered:
+            assert (await answered.json())["state"] == "Succeeded"
 
     async def _hear(self, request: web.Request) -> web.Response:
         for event in await request.json():
@@ -227,15 +235,24 @@ class Desk:
 
 
 @contextlib.asynccontextmanager
-async def desk(folder: Path, decide: Decide, **settings: object) -> AsyncGenerator[Desk]:
+async def desk(
+    folder: Path, decide: Decide, *, subscribed: bool = True, **settings: object
+) -> AsyncGenerator[Desk]:
     """A server, and one application that decides its calls; `settings` as those of whole_server."""
-    async with whole_server(folder, **settings) as server:
+    first_rtp_port = FIRST_RTP_PORT + 2 * secrets.randbelow(3_000)
+    given = {
+        "carrier__port": free_port(),
+        "media__first_port": first_rtp_port,
+        "media__last_port": first_rtp_port + RTP_PORTS,
+        **settings,
+    }
+    async with whole_server(folder, **given) as server:
         environment = server.environment
         client = CallAutomationClient.from_connection_string(
             environment["COMMUNICATION_SERVICES_CONNECTION_STRING"],
             connection_verify=environment["SSL_CERT_FILE"],
         )
-        async with client, Desk(server, client, decide).open() as opened:
+        async with client, Desk(server, client, decide).open(subscribed=subscribed) as opened:
             yield opened
 
 
@@ -247,10 +264,14 @@ async def dialling(
     *,
     number: str = NUMBER,
     codecs: str = "PCMU,PCMA",
+    subscribed: bool = True,
     **settings: object,
 ) -> AsyncGenerator[tuple[Desk, Phone]]:
     """A telephone that has dialled `number` of a server whose application decides so."""
     phone_folder = folder / "phone"
-    async with desk(folder, decide, **settings) as opened, baresip(phone_folder, codecs=codecs) as phone:
+    async with (
+        desk(folder, decide, subscribed=subscribed, **settings) as opened,
+        baresip(phone_folder, codecs=codecs) as phone,
+    ):
         phone.dial(number, port=opened.sip_port, transport=transport)
         yield opened, phone

@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from interop.whole_server import free_port
+from interop.sipp_trunk.sipp import free_port
 
 NUMBER = "+14255550123"
 """Who calls."""
