@@ -7,10 +7,14 @@ cd "$(dirname "$0")/.."
 PYTHON=${PYTHON:-python3}
 say() { printf 'setup: %s\n' "$*" >&2; }
 
-# Debian packages: what it gives, and its name.
-missing=()
-"$PYTHON" -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
-command -v sipp >/dev/null || missing+=(sip-tester)
+# Debian packages: what each gives, and its name. baresip-core is baresip without its graphical front end.
+find_missing() {
+    missing=()
+    "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+    command -v sipp >/dev/null || missing+=(sip-tester)
+    command -v baresip >/dev/null || missing+=(baresip-core)
+}
+find_missing
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
@@ -28,12 +32,10 @@ if [ ${#missing[@]} -gt 0 ]; then
         as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
             say "apt-get install failed"
     fi
-    still=()
-    "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null || still+=(python3-venv)
-    command -v sipp >/dev/null || still+=(sip-tester)
-    if [ ${#still[@]} -gt 0 ]; then
-        say "missing: ${still[*]}. Run: sudo apt-get install -y ${still[*]}"
-        case " ${still[*]} " in
+    find_missing
+    if [ ${#missing[@]} -gt 0 ]; then
+        say "missing: ${missing[*]}. Run: sudo apt-get install -y ${missing[*]}"
+        case " ${missing[*]} " in
         *" python3-venv "*) exit 1 ;; # without it there is no .venv at all
         esac
         if [ -n "${CI:-}" ]; then

@@ -79,6 +79,7 @@ def machine(tmp_path: Path) -> Machine:
     machine = Machine(tmp_path)
     machine.is_somebody()
     machine.program("sipp")
+    machine.program("baresip")
     return machine
 
 
@@ -138,11 +139,21 @@ def test_what_may_not_be_installed_is_named_with_the_command(machine: Machine) -
     assert len(machine.installs) == 2
 
 
-def test_in_ci_a_missing_package_is_a_failure(machine: Machine) -> None:
+def test_every_missing_package_is_named(machine: Machine) -> None:
     (machine.bin / "sipp").unlink()
+    (machine.bin / "baresip").unlink()
+    done = machine.setup()
+    assert done.returncode == 0
+    named = "sip-tester baresip-core"
+    assert f"setup: missing: {named}. Run: sudo apt-get install -y {named}" in done.stderr
+
+
+@pytest.mark.parametrize(("name", "package"), [("sipp", "sip-tester"), ("baresip", "baresip-core")])
+def test_in_ci_a_missing_package_is_a_failure(machine: Machine, name: str, package: str) -> None:
+    (machine.bin / name).unlink()
     done = machine.setup(CI="true")
     assert done.returncode == 1
-    assert "missing: sip-tester" in done.stderr
+    assert f"missing: {package}" in done.stderr
     assert machine.installs == []
 
 

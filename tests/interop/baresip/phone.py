@@ -1,0 +1,199 @@
+"""baresip (Debian `baresip-core`) as a telephone that calls in: one process, its events, what it printed.
+
+It has no audio device: it sends a tone of 400 Hz, and what it hears is lost. It registers nowhere, and takes
+its commands over TCP (its module ctrl_tcp: JSON in netstrings). Written against version 1.0.0.
+"""
+
+import asyncio
+import contextlib
+import json
+import re
+import shutil
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from interop.sipp_trunk.sipp import free_port
+
+NUMBER = "+14255550123"
+"""Who calls."""
+MODULES = Path("/usr/lib/baresip/modules")
+WAIT_SECONDS = 20.0
+QUIT_SECONDS = 5.0
+POLL_SECONDS = 0.02
+# baresip numbers no RTP port itself, it tries those of the range; SIP ports are drawn by the system.
+CONFIG = """\
+poll_method epoll
+net_interface 127.0.0.1
+audio_source ausine,400
+ausrc_srate 48000
+ausrc_channels 2
+statmode_default off
+audio_player aubridge,telephone
+audio_alert aubridge,bell
+rtp_ports 22000-22998
+module_path {modules}
+module g711.so
+module aubridge.so
+module ausine.so
+module_app account.so
+module_app menu.so
+module_app ctrl_tcp.so
+ctrl_tcp_listen 127.0.0.1:{control_port}
+"""
+ACCOUNT = "<sip:{number}@127.0.0.1>;regint=0;audio_codecs={codecs}\n"
+COLOURS = re.compile(r"\x1b\[[\d;]*m")
+Event: TypeAlias = dict[str, Any]
+
+
+def _words(log: Path) -> str:
+    return COLOURS.sub("", log.read_text(errors="replace"))
+
+
+class Phone:
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        log: Path,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        self._process, self._log = process, log
+        self._reader, self._writer = reader, writer
+        self._events: list[Event] = []
+        self._news = asyncio.Condition()
+        self._reading = asyncio.create_task(self._read())
+
+    # What a person does with it
+
+    def dial(self, number: str, *, port: int, transport: str) -> None:
+        """Call `number` at the SIP server on 127.0.0.1:`port`."""
+        self._command("dial", f"sip:{number}@127.0.0.1:{port};transport={transport}")
+
+    def hang_up(self) -> None:
+        """Also gives up a call that is not answered yet."""
+        self._command("hangup")
+
+    def hold(self) -> None:
+        self._command("hold")
+
+    def resume(self) -> None:
+        self._command("resume")
+
+    # What it tells of itself
+
+    async def rings(self) -> None:
+        await self._event("CALL_RINGING")
+
+    async def talks(self) -> None:
+        await self._event("CALL_ESTABLISHED")
+
+    async def hears(self) -> None:
+        """The first RTP packet has come."""
+        await self._event("CALL_RTPESTAB")
+
+    async def closed(self) -> str:
+        """Why its call is over, in its own words: status and phrase, if it was refused."""
+        return str((await self._event("CALL_CLOSED"))["param"])
+
+    async def quit(self) -> str:
+        """End the program; gives all that it printed, without colours."""
+        with contextlib.suppress(ConnectionError):  # the control connection may go first
+            self._command("quit")
+        async with asyncio.timeout(QUIT_SECONDS):
+            await self._process.wait()
+        assert self._process.returncode == 0, self.printed
+        return self.printed
+
+    @property
+    def printed(self) -> str:
+        return _words(self._log)
+
+    # Its control connection
+
+    def _command(self, name: str, parameters: str = "") -> None:
+        text = json.dumps({"command": name, "params": parameters}).encode()
+        self._writer.write(b"%d:%s," % (len(text), text))
+
+    async def _event(self, kind: str) -> Event:
+        """The first event of that type. Raises TimeoutError with what it printed."""
+
+        def found() -> Event | None:
+            return next((event for event in self._events if event["type"] == kind), None)
+
+        try:
+            async with asyncio.timeout(WAIT_SECONDS), self._news:
+                await self._news.wait_for(lambda: found() is not None)
+        except TimeoutError:
+            types = [event["type"] for event in self._events]
+            raise TimeoutError(f"no {kind}, but {types}\n{self.printed}") from None
+        event = found()
+        assert event is not None
+        return event
+
+    async def _read(self) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):  # it has quit
+            while True:
+                length = int((await self._reader.readuntil(b":"))[:-1])
+                message = json.loads((await self._reader.readexactly(length + 1))[:-1])
+                if message.get("response"):
+                    assert message["ok"], message
+                    continue
+                async with self._news:
+                    self._events.append(message)
+                    self._news.notify_all()
+
+    async def end(self) -> None:
+        """At the end of a test, whatever became of it."""
+        self._writer.close()
+        if self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+        self._reading.cancel()
+        await asyncio.gather(self._reading, return_exceptions=True)
+
+
+def _configure(folder: Path, control_port: int, number: str, codecs: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config").write_text(CONFIG.format(modules=MODULES, control_port=control_port))
+    (folder / "accounts").write_text(ACCOUNT.format(number=number, codecs=codecs))
+    (folder / "contacts").write_text("")  # or it writes a long one of its own
+
+
+@contextlib.asynccontextmanager
+async def baresip(folder: Path, *, number: str = NUMBER, codecs: str = "PCMU,PCMA") -> AsyncGenerator[Phone]:
+    """Start a telephone with a configuration of its own in `folder`; it is killed if the block ends first."""
+    program = shutil.which("baresip")
+    assert program, "baresip is missing: apt-get install baresip-core"
+    control_port, log = free_port(), folder / "printed.log"
+    _configure(folder, control_port, number, codecs)
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            *(program, "-4", "-f", str(folder)),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+    try:
+        phone = Phone(process, log, *await _connect(process, control_port))
+    except BaseException as error:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+        error.add_note(_words(log))
+        raise
+    try:
+        yield phone
+    finally:
+        await phone.end()
+
+
+async def _connect(
+    process: asyncio.subprocess.Process, port: int
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async with asyncio.timeout(WAIT_SECONDS):
+        while process.returncode is None:
+            with contextlib.suppress(OSError):
+                return await asyncio.open_connection("127.0.0.1", port)
+            await asyncio.sleep(POLL_SECONDS)
+    raise RuntimeError(f"baresip ended at once with {process.returncode}")
