@@ -1,5 +1,6 @@
 """Programs under measurement: where they run, and what the kernel says they cost (proc(5))."""
 
+import contextlib
 import os
 import resource
 import socket
@@ -13,6 +14,7 @@ from typing import NamedTuple
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 STOP_SECONDS = 10.0
 MAX_OPEN_FILES = 8192
+MAX_PORTS_TRIED = 100
 
 
 class Cpu(NamedTuple):
@@ -94,6 +96,16 @@ def free_port(kind: socket.SocketKind) -> int:
     with socket.socket(socket.AF_INET, kind) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def free_sip_port() -> int:
+    """A port that is free for UDP and TCP alike: a connection somewhere may hold it for TCP alone."""
+    for _ in range(MAX_PORTS_TRIED):
+        port = free_port(socket.SOCK_DGRAM)
+        with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError(f"no port is free for UDP and TCP alike, of {MAX_PORTS_TRIED} tried")
 
 
 def allow_open_files() -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from onhook.config.schema import DEVELOPMENT_KEY, DEVELOPMENT_NUMBERS, DEVELOPMENT_RESOURCE_ID
 from onhook.server.certificates import CertificatePaths, client_context
-from processes import Cores, free_port, start, stop
+from processes import Cores, free_port, free_sip_port, start, stop
 
 START_SECONDS = 60.0
 POLL_SECONDS = 0.002
@@ -26,6 +26,7 @@ port = {https}
 data_directory = "{folder}/tls"
 [sip]
 port = {sip}
+max_calls_per_number = 100000  # one caller id for all
 [store]
 path = "{folder}/onhook.db"
 [carrier]
@@ -102,7 +103,7 @@ class Onhook:
         """
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self._cores = folder, cores
-        self.port, self.sip_port = free_port(socket.SOCK_STREAM), free_port(socket.SOCK_DGRAM)
+        self.port, self.sip_port = free_port(socket.SOCK_STREAM), free_sip_port()
         self.config, self.notes = folder / "onhook.toml", folder / "stored.json"
         self.store = folder / "onhook.db"
         self.log = folder / "onhook.log"

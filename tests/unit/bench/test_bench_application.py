@@ -22,7 +22,18 @@ from onhook.acs.signature import Denied, Signed, SigningKey, check_signature
 from onhook.config import load
 from onhook.config.schema import DEVELOPMENT_KEY
 from onhook.effects import Destination
-from processes import Cores, Cpu, cpu_beside_main, cpu_of, free_port, memory_mb, percentile, start, stop
+from processes import (
+    Cores,
+    Cpu,
+    cpu_beside_main,
+    cpu_of,
+    free_port,
+    free_sip_port,
+    memory_mb,
+    percentile,
+    start,
+    stop,
+)
 from results import Result, as_json, as_text
 from sides import Onhook
 
@@ -214,6 +225,18 @@ def test_a_program_runs_on_its_core_and_is_stopped(tmp_path: Path) -> None:
 
 def test_a_free_port_can_be_taken() -> None:
     assert 1024 <= free_port(socket.SOCK_STREAM) <= 65_535
+
+
+def test_a_port_for_sip_is_free_for_udp_and_tcp(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        offered = [int(taken.getsockname()[1]), free_sip_port()]
+        left = iter(offered)
+        monkeypatch.setattr("processes.free_port", lambda _: next(left))
+        assert free_sip_port() == offered[1]
+        monkeypatch.setattr("processes.free_port", lambda _: offered[0])
+        with pytest.raises(OSError, match="no port is free for UDP and TCP alike"):
+            free_sip_port()
 
 
 @pytest.mark.parametrize("token_reuse_seconds", [0, 60])
