@@ -44,6 +44,7 @@ lock: ## write the lock files anew (names, versions, hashes; no addresses)
 bench: setup ## calls a second a core, beside a peer in the same run
 	bash tools/setup.sh bench
 	$(BIN)/python bench/calls.py
+	$(BIN)/python bench/incoming.py
 
 clean:
 	rm -rf .venv .onhook
