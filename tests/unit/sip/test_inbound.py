@@ -381,5 +381,7 @@ def test_the_stories_run_every_row(monkeypatch: pytest.MonkeyPatch) -> None:
     from_received(Scene.fails)
     from_received(lambda scene: scene.cancels()())
     from_received(lambda scene: scene.rejects(480)())
+    monkeypatch.undo()
+    Machine.rows_run.update(run)  # they count for the whole run too
     ran = {row for name, row in run if name == "InboundSession"}
     assert set(InboundSession.TABLE) - ran == set()

@@ -496,6 +496,33 @@ def test_hanging_up_between_challenge_and_answer() -> None:
     assert Playbook() >> scene.gets(401, "INVITE", "far", challenge()) << "ACK" << "Refused 401"
 
 
+def test_a_challenge_after_ringing_is_answered_too() -> None:
+    scene = Scene(credentials=Credentials("user", "secret"))
+    scene.dials()
+    scene.gets(183)()
+    assert Playbook() >> scene.gets(401, "INVITE", "far", challenge()) << "ACK" << "INVITE"
+    assert scene.session.state is State.CALLING
+
+
+def test_a_challenge_to_a_call_given_up_is_its_end() -> None:
+    scene = Scene(credentials=Credentials("user", "secret"))
+    scene.dials()
+    scene.hangs_up()
+    assert Playbook() >> scene.gets(401, "INVITE", "far", challenge()) << "ACK" << "Refused 401"
+
+
+# Transports that break, section 17.1.4
+
+
+def test_a_transport_that_breaks_while_it_rings_ends_the_session_only_when_it_is_told_so() -> None:
+    """Nothing is under way then: the INVITE has its provisional response, and waits without repeating."""
+    scene = Scene()
+    scene.dials()
+    scene.gets(180)()
+    assert scene.session.fail("reset", 1.0) == []
+    assert Playbook(scene.hangs_up()) << "CANCEL"
+
+
 # Equal inputs, equal bytes
 
 
