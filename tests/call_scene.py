@@ -12,7 +12,6 @@ from onhook.effects import (
     CloseMedia,
     Destination,
     Effect,
-    Notify,
     Publish,
     Record,
     StartMedia,
@@ -152,7 +151,7 @@ class CallScene:
                 self.events.append(effect)
             else:
                 assert not isinstance(effect, Announce), "calls of this scene do not come in"
-                if not isinstance(effect, Notify):
+                if isinstance(effect, StartMedia | CloseMedia):
                     self.media.append(effect)
         for effect in effects:
             if isinstance(effect, CloseMedia):

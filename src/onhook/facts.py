@@ -79,6 +79,10 @@ class ApiRequested(Observed, frozen=True, kw_only=True, gc=False, tag="api"):
     detail: str = ""
     connection: str = ""
     """The callConnectionId that it was asked of or that it made; empty for the first of an outbound call."""
+    body: bytes = b""
+    """JSON of what was asked of an open call, as it was read; a replay asks it again."""
+    action: str = ""
+    """Name of the media operation, invitation, recording or stream that it began."""
 
 
 class IncomingCallAnnounced(Observed, frozen=True, kw_only=True, gc=False, tag="announced"):
@@ -202,7 +206,11 @@ class InboundRefused(Observed, frozen=True, kw_only=True, gc=False, tag="inbound
 
 
 class MediaMeasured(Observed, frozen=True, kw_only=True, gc=False, tag="media"):
-    """RTP of one leg, counted up to `at`. Times are Unix seconds, None if no packet came."""
+    """RTP of one leg, counted up to `at`. Times are Unix seconds, None if no packet came.
+
+    `received` counts packets of the agreed address and codecs that could be used. The rest is told apart,
+    as each proves something else.
+    """
 
     sent: int
     received: int
@@ -210,6 +218,174 @@ class MediaMeasured(Observed, frozen=True, kw_only=True, gc=False, tag="media"):
     last_received_at: float | None = None
     codec: str = ""
     remote: str = ""
+    lost: int = 0
+    """Packets that never came, by sequence numbers (RFC 3550 A.3)."""
+    late: int = 0
+    """Came after their turn to be played."""
+    doubled: int = 0
+    jitter_ms: float = 0.0
+    """RFC 3550 section 6.4.1, at the end."""
+    mos: float | None = None
+    """1 to 4.5: an E-model estimate (ITU-T G.107) of how the far end sounds to us."""
+    round_trip_ms: float | None = None
+    """From RTCP; None if the far end sent no report."""
+    far_lost: int | None = None
+    """What the far end reports of our packets: lost, and its jitter."""
+    far_jitter_ms: float | None = None
+    wrong_codec: int = 0
+    """RTP packets with a payload type that was not agreed on; `wrong_types` names the types."""
+    wrong_types: tuple[int, ...] = ()
+    undecipherable: int = 0
+    """Packets that the agreed SRTP keys do not open, or RTP in clear where SRTP was agreed."""
+    foreign: int = 0
+    """Packets from another address than the far end's."""
+    junk: int = 0
+    """Datagrams that are no RTP."""
+    streams: int = 0
+    """SSRCs seen."""
+    digits: int = 0
+    loudest_dbov: float | None = None
+    """Highest level of 20 ms heard, dBov: 0 is full scale; None if nothing could be decoded."""
+
+
+class RtpStopped(Observed, frozen=True, kw_only=True, gc=False, tag="rtp-stopped"):
+    """No RTP of a leg came for `silent_seconds`. `received` counts what came before: maybe 0."""
+
+    silent_seconds: float
+    received: int
+    sent: int
+
+
+class RtpResumed(Observed, frozen=True, kw_only=True, gc=False, tag="rtp-resumed"):
+    """RTP of a leg came again."""
+
+    silent_seconds: float
+
+
+PromptFault: TypeAlias = Literal[
+    "",
+    "uri",  # not a URL that may be fetched
+    "unreachable",  # no HTTP answer: name unknown, refused, reset, certificate
+    "status",  # an HTTP answer that is no success; http_status has it
+    "too-slow",
+    "too-large",
+    "format",  # not WAV, mono, 16-bit PCM, 16 kHz
+    "empty-text",
+    "text-too-long",
+    "voice",  # the engine has no such voice or language
+    "markup",  # SSML that cannot be read
+    "no-speech",  # the call has no speech endpoint, and the setting wants one
+    "speech-refused",  # the speech endpoint answered 400, 401, 403, 408 or 429; http_status has it
+    "speech-failed",  # the speech engine is down or failed
+    "shut-down",
+    "internal",
+]
+
+
+class PromptStarted(Observed, frozen=True, kw_only=True, gc=False, tag="prompt-started"):
+    """The first sound of a prompt went out."""
+
+    prompt: str
+
+
+class PromptEnded(Observed, frozen=True, kw_only=True, gc=False, tag="prompt-ended"):
+    """A prompt was played to its end, was stopped, or failed at `source` (0 is the first) for `fault`."""
+
+    prompt: str
+    how: Literal["played", "stopped", "failed"]
+    fault: PromptFault = ""
+    source: int = 0
+    detail: str = ""
+    """In words: what was wrong with what, what a file is instead."""
+    http_status: int | None = None
+    played_ms: int = 0
+
+
+class DigitHeard(Observed, frozen=True, kw_only=True, gc=False, tag="digit"):
+    """A key was pressed at the far end of a leg (RFC 4733): one of 0-9 * # A-D, once a press."""
+
+    digit: str
+    duration_ms: int = 0
+
+
+class DigitsSent(Observed, frozen=True, kw_only=True, gc=False, tag="digits-sent"):
+    """Digits went out to a leg; or (`fault`) could not, in words."""
+
+    action: str
+    digits: str
+    fault: str = ""
+
+
+class SpeechBegan(Observed, frozen=True, kw_only=True, gc=False, tag="speech-began"):
+    """Somebody began to speak on a leg that is listened to."""
+
+    listening: str
+
+
+class SpeechHeard(Observed, frozen=True, kw_only=True, gc=False, tag="speech"):
+    """What the recogniser made of an utterance; `final` once its end was heard. Empty text: not understood.
+
+    `confidence` is 0 to 1; `offset_ms` counts from the begin of the listening.
+    """
+
+    listening: str
+    text: str
+    confidence: float = 0.0
+    final: bool = True
+    offset_ms: int = 0
+    duration_ms: int = 0
+
+
+class ListeningFailed(Observed, frozen=True, kw_only=True, gc=False, tag="listening-failed"):
+    """The recogniser failed or refused. `http_status` is that of a speech endpoint."""
+
+    listening: str
+    detail: str
+    http_status: int | None = None
+
+
+StreamState: TypeAlias = Literal["opened", "failed", "lost", "reopened", "closed"]
+
+
+class StreamChanged(Observed, frozen=True, kw_only=True, gc=False, tag="stream"):
+    """A WebSocket to the application: opened; could not be; was lost, and is dialled again; is closed.
+
+    `failed` and `closed` are the last. `sent` and `received` count audio messages so far, `dropped` those
+    that a slow peer did not take.
+    """
+
+    stream: str
+    state: StreamState
+    url: str = ""
+    """Without its query, where keys stand."""
+    detail: str = ""
+    http_status: int | None = None
+    sent: int = 0
+    received: int = 0
+    dropped: int = 0
+
+
+class RecordedChunk(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    document: str
+    """The documentId: the name under which content, metadata and deletion are asked for."""
+    index: int
+    why: str
+    """endReason: SessionEnded, Paused …"""
+    bytes: int
+
+
+RecordingChange: TypeAlias = Literal["active", "inactive", "closed", "failed"]
+
+
+class RecordingChanged(Observed, frozen=True, kw_only=True, gc=False, tag="recording"):
+    """A recording began or went on, paused, was closed with what it holds, or failed (`detail`)."""
+
+    recording: str
+    state: RecordingChange
+    detail: str = ""
+    chunks: tuple[RecordedChunk, ...] = ()
+    began_at: float | None = None
+    duration_ms: int = 0
 
 
 class EventAttempted(Observed, frozen=True, kw_only=True, gc=False, tag="delivery"):
@@ -295,6 +471,17 @@ Fact: TypeAlias = (
     | CallArrived
     | InboundRefused
     | MediaMeasured
+    | RtpStopped
+    | RtpResumed
+    | PromptStarted
+    | PromptEnded
+    | DigitHeard
+    | DigitsSent
+    | SpeechBegan
+    | SpeechHeard
+    | ListeningFailed
+    | StreamChanged
+    | RecordingChanged
     | EventAttempted
     | GridAttempted
     | GridUnheard

@@ -12,7 +12,7 @@ from typing import TypeAlias
 import pytest
 
 from onhook.effects import StartMedia
-from onhook.facts import MediaMeasured
+from onhook.facts import Fact, MediaMeasured
 from onhook.lab.virtual_time import VirtualTimeLoop
 from onhook.media.datagrams import Datagrams, LibcDatagrams, SocketDatagrams
 from onhook.media.rtp_media import RtpMedia
@@ -37,10 +37,11 @@ class World:
     happened: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
-        self.media.on_measured(self.take)
+        self.media.on_fact(self.take)
 
-    def take(self, measured: MediaMeasured) -> None:
-        self.measured.append(measured)
+    def take(self, _leg: str, fact: Fact) -> None:
+        assert isinstance(fact, MediaMeasured)
+        self.measured.append(fact)
         self.happened.set()
 
     def start(self, leg: str, *, codec: str = "PCMU", sending: bool = True, port: int | None = None) -> None:

@@ -143,8 +143,8 @@ class Spine(Machine[State]):
     def _fail_leg(self, leg: Telephone, error: str) -> Outputs:
         return self._rise(leg, leg.fail(error, self.now))
 
-    def media_seen(self, fact: MediaMeasured) -> list[Effect]:
-        """The first packet came. Media is measured beside the loop: what arrives late is dated now."""
+    def media_seen(self, fact: Fact) -> list[Effect]:
+        """Media observed something. It does so beside the loop: what arrives late is dated now."""
         if fact.at < self.now:
             fact = msgspec.structs.replace(fact, at=self.now)
         return self._take(fact, _nothing_more)

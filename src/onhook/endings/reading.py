@@ -31,6 +31,8 @@ from onhook.facts import (
     CallArrived,
     ConnectionJoined,
     ConnectionLeft,
+    DigitHeard,
+    DigitsSent,
     EventAttempted,
     Fact,
     FaultRaised,
@@ -38,12 +40,21 @@ from onhook.facts import (
     GridUnheard,
     InboundRefused,
     IncomingCallAnnounced,
+    ListeningFailed,
     MediaMeasured,
+    PromptEnded,
+    PromptStarted,
+    RecordingChanged,
     RouteRefused,
     RouteTaken,
+    RtpResumed,
+    RtpStopped,
     ServerRestarted,
     SipSeen,
     SipUnreadable,
+    SpeechBegan,
+    SpeechHeard,
+    StreamChanged,
     Timeline,
     TimerFired,
     TransportFailed,
@@ -168,6 +179,10 @@ def _grid(_reading: Reading, _fact: GridAttempted | GridUnheard, _number: int) -
     """Who heard of a call does not decide how it ended; hearing.py tells it."""
 
 
+def _noted(_reading: Reading, _fact: Fact, _number: int) -> None:
+    """Media and what was made of it: rules that weigh it look it up."""
+
+
 def _arrived(reading: Reading, fact: CallArrived, _number: int) -> None:
     reading.trunks[fact.leg] = fact.trunk
 
@@ -197,6 +212,17 @@ _READERS: dict[type[Any], Callable[[Reading, Any, int], None]] = {
     GridAttempted: _grid,
     GridUnheard: _grid,
     CallArrived: _arrived,
+    RtpStopped: _noted,
+    RtpResumed: _noted,
+    PromptStarted: _noted,
+    PromptEnded: _noted,
+    DigitHeard: _noted,
+    DigitsSent: _noted,
+    SpeechBegan: _noted,
+    SpeechHeard: _noted,
+    ListeningFailed: _noted,
+    StreamChanged: _noted,
+    RecordingChanged: _noted,
     InboundRefused: read_door,
     IncomingCallAnnounced: read_announced,
     UserLegChanged: read_user_leg,

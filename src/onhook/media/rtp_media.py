@@ -17,8 +17,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from onhook.effects import StartMedia
-from onhook.facts import MediaMeasured
+from onhook.effects import MediaEffect, StartMedia
+from onhook.facts import Fact, MediaMeasured
 from onhook.media.datagrams import Datagrams, Outgoing, make_datagrams
 from onhook.media.ports import Port, Ports
 from onhook.media.rtp import PACKET_SECONDS, SAMPLES_A_PACKET, SILENCE, is_rtp, silent_packet, write_header
@@ -36,7 +36,7 @@ MAX_DRAINED: Final = 1024
 """Packets thrown away at once at a resting port: more than its receive buffer holds."""
 _MARKER: Final = 0x80
 
-MeasuredHandler = Callable[[MediaMeasured], None]
+FactHandler = Callable[[str, Fact], None]
 
 
 class _Leg:
@@ -93,7 +93,7 @@ class RtpMedia:
         self._ports = Ports(self._settings)
         self._legs: dict[str, _Leg] = {}
         self._sending: dict[str, _Leg] = {}
-        self._handler: MeasuredHandler | None = None
+        self._handler: FactHandler | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._switch_interval = 0.0
@@ -121,6 +121,10 @@ class RtpMedia:
             self._legs[leg] = known
             self._begin()
         return self._settings.written_host, known.port.number
+
+    def perform(self, effect: MediaEffect) -> None:
+        if isinstance(effect, StartMedia):
+            self.start(effect)
 
     def start(self, effect: StartMedia) -> None:
         """Send silence from the next tick on, or stop sending if the effect says so.
@@ -159,8 +163,8 @@ class RtpMedia:
         self._ports.give_back(known.port, time.monotonic())
         return known.measured(at)
 
-    def on_measured(self, handler: MeasuredHandler) -> None:
-        """`handler(measured)` on the event loop when a leg's first packet came. The last handler wins."""
+    def on_fact(self, handler: FactHandler) -> None:
+        """`handler(leg, measured)` on the event loop at a leg's first packet. The last handler wins."""
         self._handler = handler
 
     def stop(self) -> None:
@@ -285,7 +289,7 @@ class RtpMedia:
         for measured in heard:
             if self._handler:
                 try:
-                    self._handler(measured)
+                    self._handler(measured.leg, measured)
                 except Exception as error:  # noqa: BLE001  # one leg's fault is not the next one's
                     asyncio.get_running_loop().call_exception_handler(
                         {"message": "a leg's first RTP packet", "exception": error}

@@ -5,12 +5,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import TypeAlias
 
-from onhook.effects import StartMedia
-from onhook.facts import MediaMeasured
+from onhook.effects import MediaEffect, StartMedia
+from onhook.facts import Fact, MediaMeasured
 from onhook.media.rtp import PACKET_SECONDS, SILENCE
 from onhook.media.settings import MediaSettings, PortsUsedUp
 
-MeasuredHandler: TypeAlias = Callable[[MediaMeasured], None]
+FactHandler: TypeAlias = Callable[[str, Fact], None]
 
 
 class _Leg:
@@ -39,7 +39,7 @@ class SilentMedia:
         self._free = deque(self._settings.ports())
         self._resting: deque[tuple[float, int]] = deque()
         self._legs: dict[str, _Leg] = {}
-        self._handler: MeasuredHandler | None = None
+        self._handler: FactHandler | None = None
 
     def open(self, leg: str) -> tuple[str, int]:
         """Reserve a port number for `leg`. Raises PortsUsedUp."""
@@ -47,6 +47,10 @@ class SilentMedia:
         if known is None:
             known = self._legs[leg] = _Leg(self._take())
         return self._settings.written_host, known.port
+
+    def perform(self, effect: MediaEffect) -> None:
+        if isinstance(effect, StartMedia):
+            self.start(effect)
 
     def start(self, effect: StartMedia) -> None:
         leg = self._legs.get(effect.leg)
@@ -82,7 +86,7 @@ class SilentMedia:
             known.first_received_at = known.last_received_at
             asyncio.get_running_loop().call_soon(self._tell, self._measure(leg, known))
 
-    def on_measured(self, handler: MeasuredHandler) -> None:
+    def on_fact(self, handler: FactHandler) -> None:
         self._handler = handler
 
     def stop(self) -> None:
@@ -130,7 +134,7 @@ class SilentMedia:
 
     def _tell(self, measured: MediaMeasured) -> None:
         if self._handler:
-            self._handler(measured)
+            self._handler(measured.leg, measured)
 
 
 def _packets(seconds: float) -> int:

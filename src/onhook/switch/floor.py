@@ -33,10 +33,10 @@ from onhook.effects import (
     CloseMedia,
     Destination,
     Effect,
+    MediaEffect,
     Notify,
     Publish,
     Record,
-    StartMedia,
     Transmit,
 )
 from onhook.facts import ApiRequested, Fact, MediaMeasured
@@ -102,7 +102,7 @@ class Floor:
         """Calls whose creation is not saved yet, each with the Repeatability-Request-ID of its request."""
         network.on_receive(self._receive)
         network.on_failure(self._fail)
-        media.on_measured(self._measured)
+        media.on_fact(self._media_told)
         journal.on_failure(self._withdraw_unsaved)
         journal.on_noted(self._noted)
 
@@ -265,8 +265,9 @@ class Floor:
         for call in [call for call in self.calls.values() if _speaks_to(call, to)]:
             self._guard(call, partial(call.fail, to, error, self._sources.now()))
 
-    def _measured(self, fact: MediaMeasured) -> None:
-        call = self._by_leg.get(fact.leg)
+    def _media_told(self, owner: str, fact: Fact) -> None:
+        """`owner` is the leg that media tells of; or the room, which is a call."""
+        call = self._by_leg.get(owner) or self.calls.get(owner)
         if call is not None:
             self._guard(call, partial(call.media_seen, fact))
 
@@ -318,8 +319,8 @@ class Floor:
             self._announce(call.record, effect)
         elif isinstance(effect, Notify):
             self._notify(call.record, effect)
-        elif isinstance(effect, StartMedia):
-            self._media.start(effect)
+        elif isinstance(effect, MediaEffect):
+            self._media.perform(effect)
 
     def _close_media(self, call: Call, leg: str) -> list[Effect]:
         try:

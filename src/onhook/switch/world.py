@@ -6,8 +6,8 @@ from typing import Any, Protocol
 
 from onhook.calls.outbox import OutboxEvent
 from onhook.calls.record import CallRecord
-from onhook.effects import Destination, StartMedia
-from onhook.facts import MediaMeasured, Timeline
+from onhook.effects import Destination, MediaEffect
+from onhook.facts import Fact, MediaMeasured, Timeline
 
 
 class Network(Protocol):
@@ -20,9 +20,14 @@ class Network(Protocol):
 
 class Media(Protocol):
     def open(self, leg: str) -> tuple[str, int]: ...
-    def start(self, effect: StartMedia) -> None: ...
+    def perform(self, effect: MediaEffect) -> None:
+        """Begin it; never waits and never fails: what comes of it is told as facts."""
+        ...
+
     def close(self, leg: str) -> MediaMeasured: ...
-    def on_measured(self, handler: Callable[[MediaMeasured], None]) -> None: ...
+    def on_fact(self, handler: Callable[[str, Fact], None]) -> None:
+        """`handler(owner, fact)` on the event loop. `owner` is the leg of the fact, else the room."""
+        ...
 
 
 class Archive(Protocol):

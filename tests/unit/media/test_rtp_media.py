@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from onhook.effects import StartMedia
-from onhook.facts import MediaMeasured
+from onhook.facts import Fact
 from onhook.media.datagrams import make_datagrams
 from onhook.media.rtp_media import SWITCH_INTERVAL_SECONDS, RtpMedia
 from onhook.media.settings import MediaSettings
@@ -157,8 +157,8 @@ async def test_sequence_and_timestamp_wrap_around() -> None:
 
 async def test_junk_is_dropped_and_counted_and_no_first_packet() -> None:
     async with engine() as (media, far_end):
-        told: list[MediaMeasured] = []
-        media.on_measured(told.append)
+        told: list[Fact] = []
+        media.on_fact(lambda _, fact: told.append(fact))
         place = media.open("a")
         for junk in (b"", b"\x00", b"INVITE sip:x SIP/2.0\r\n\r\n", bytes(172), b"\x80\xc8" + bytes(30)):
             far_end.socket.sendto(junk, place)
@@ -312,14 +312,14 @@ async def test_a_handler_that_fails_does_not_hide_the_next_leg() -> None:
     faults, told, happened = list[Any](), list[str](), asyncio.Event()
     asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context["exception"]))
 
-    def hear(measured: MediaMeasured) -> None:
-        told.append(measured.leg)
+    def hear(leg: str, _: Fact) -> None:
+        told.append(leg)
         if len(told) == 2:
             happened.set()
         raise ZeroDivisionError
 
     async with engine() as (media, far_end):
-        media.on_measured(hear)
+        media.on_fact(hear)
         for leg in "ab":
             far_end.socket.sendto(RTP, media.open(leg))
         await asyncio.wait_for(happened.wait(), PATIENCE_SECONDS)

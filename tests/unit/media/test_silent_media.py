@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -25,7 +25,7 @@ def play(
 ) -> None:
     async def main() -> None:
         media, told = SilentMedia(now=clock(), **how), list[MediaMeasured]()
-        media.on_measured(told.append)
+        media.on_fact(lambda _, fact: told.append(cast("MediaMeasured", fact)))
         await scenario(media, told)
 
     run(main())

@@ -301,7 +301,7 @@ def test_the_first_packet_and_the_last_count_are_facts() -> None:
 def test_a_count_for_a_leg_that_is_gone_is_dropped() -> None:
     async def main() -> None:
         here = await world(ANSWERS)
-        here.switch._measured(MediaMeasured(at=here.now(), leg="nobody", sent=0, received=1))
+        here.switch._media_told("nobody", MediaMeasured(at=here.now(), leg="nobody", sent=0, received=1))
         assert here.store.calls(1) == []
 
     run(main())
