@@ -322,10 +322,19 @@ class SpeechBegan(Observed, frozen=True, kw_only=True, gc=False, tag="speech-beg
     listening: str
 
 
+class HeardWord(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """A word of an utterance; `offset_ms` counts from the begin of the listening."""
+
+    text: str
+    offset_ms: int = 0
+    duration_ms: int = 0
+
+
 class SpeechHeard(Observed, frozen=True, kw_only=True, gc=False, tag="speech"):
     """What the recogniser made of an utterance; `final` once its end was heard. Empty text: not understood.
 
-    `confidence` is 0 to 1; `offset_ms` counts from the begin of the listening.
+    `confidence` is 0 to 1; `offset_ms` counts from the begin of the listening. `words` are empty if the
+    recogniser tells no times of words.
     """
 
     listening: str
@@ -334,6 +343,7 @@ class SpeechHeard(Observed, frozen=True, kw_only=True, gc=False, tag="speech"):
     final: bool = True
     offset_ms: int = 0
     duration_ms: int = 0
+    words: tuple[HeardWord, ...] = ()
 
 
 class ListeningFailed(Observed, frozen=True, kw_only=True, gc=False, tag="listening-failed"):
@@ -344,14 +354,15 @@ class ListeningFailed(Observed, frozen=True, kw_only=True, gc=False, tag="listen
     http_status: int | None = None
 
 
-StreamState: TypeAlias = Literal["opened", "failed", "lost", "reopened", "closed"]
+StreamState: TypeAlias = Literal["opened", "failed", "lost", "reopened", "warned", "closed"]
 
 
 class StreamChanged(Observed, frozen=True, kw_only=True, gc=False, tag="stream"):
     """A WebSocket to the application: opened; could not be; was lost, and is dialled again; is closed.
 
-    `failed` and `closed` are the last. `sent` and `received` count audio messages so far, `dropped` those
-    that a slow peer did not take.
+    `failed` and `closed` are the last. `warned` changes nothing: the first time that something is dropped or
+    cannot be read, `detail` says what. `sent` and `received` count audio messages so far (of a
+    transcription, its results), `dropped` those that a slow peer did not take.
     """
 
     stream: str
@@ -366,19 +377,29 @@ class StreamChanged(Observed, frozen=True, kw_only=True, gc=False, tag="stream")
 
 
 class RecordedChunk(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """A file of a recording. The locations are URLs without any key in them; empty in older facts."""
+
     document: str
     """The documentId: the name under which content, metadata and deletion are asked for."""
     index: int
     why: str
-    """endReason: SessionEnded, Paused …"""
+    """endReason: SessionEnded, ChunkMaximumSizeExceeded …"""
     bytes: int
+    content: str = ""
+    metadata: str = ""
+    deletion: str = ""
 
 
 RecordingChange: TypeAlias = Literal["active", "inactive", "closed", "failed"]
 
 
 class RecordingChanged(Observed, frozen=True, kw_only=True, gc=False, tag="recording"):
-    """A recording began or went on, paused, was closed with what it holds, or failed (`detail`)."""
+    """A recording began or went on, paused, was closed with what it holds, or failed (`detail`).
+
+    `closed` and `failed` are the last, and may come after the end of the call: files take their time. One
+    that failed can have `chunks` all the same: what was recorded until then. `detail` of a closed one says
+    what is not in it.
+    """
 
     recording: str
     state: RecordingChange
@@ -386,6 +407,12 @@ class RecordingChanged(Observed, frozen=True, kw_only=True, gc=False, tag="recor
     chunks: tuple[RecordedChunk, ...] = ()
     began_at: float | None = None
     duration_ms: int = 0
+    """Of the sound: without pauses."""
+    why: str = ""
+    """sessionEndReason of the last state: why the recording ended."""
+    format: str = ""
+    """wav or mp3."""
+    mixed: bool = True
 
 
 class EventAttempted(Observed, frozen=True, kw_only=True, gc=False, tag="delivery"):
