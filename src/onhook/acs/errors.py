@@ -80,6 +80,13 @@ def invalid_body(message: str, *, target: str = "$") -> ApiError:
     return ApiError(400, INVALID_BODY, message, target=target)
 
 
+def participant_not_in_call(raw_id: str, target: str) -> ApiError:
+    """400/8523 for an operation on somebody who is not in the call; `target` is the JSON path (assumed)."""
+    return invalid_body(
+        f"{shown(raw_id)} is not in the call: name a participant that getParticipants lists.", target=target
+    )
+
+
 def shown(text: str) -> str:
     """What the caller sent, safe and short enough to stand in a message."""
     return repr(text) if len(text) <= MAX_ECHO_CHARACTERS else f"{text[:MAX_ECHO_CHARACTERS]!r}…"

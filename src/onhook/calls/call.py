@@ -11,7 +11,7 @@ counted and closed it can be judged, and its terminal events say what the verdic
 from collections.abc import Callable
 from functools import partial
 
-from onhook.calls.events import call_connected, participants_updated
+from onhook.calls.events import call_connected
 from onhook.calls.inbound_leg import InboundLeg
 from onhook.calls.inputs import (
     AnswerAsked,
@@ -327,10 +327,11 @@ class Call(Spine):
 
     def let_go(self, asked: LeaveAsked) -> Outputs:
         connection = asked.connection
+        told = [output for each in self._features.values() for output in each.over(connection)]
         self._over.append(connection)
         if (leg := self.legs.user(connection.leg)) is not None:
             leg.end()
-        return [*self._gone(connection), *self._participants(but=connection)]
+        return [*told, *self._gone(connection), *self.tell_participants(but=connection)]
 
     def _gone(self, connection: Connection) -> Outputs:
         fact = ConnectionLeft(
@@ -367,14 +368,7 @@ class Call(Spine):
             if connection.connected_at is None and leg and leg.standing is Standing.CONNECTED:
                 connection.connected_at = self.now
                 outputs.append(call_connected(self.record, connection))
-        return outputs + self._participants()
-
-    def _participants(self, *, but: Connection | None = None) -> Outputs:
-        return [
-            participants_updated(self.record, connection, self.participants)
-            for connection in self.open_connections
-            if connection is not but
-        ]
+        return outputs + self.tell_participants()
 
     def lose(self, _: LegLeft) -> Outputs:
         """One of several who were still being reached."""
@@ -385,7 +379,7 @@ class Call(Spine):
         )
 
     def lose_participant(self, left: LegLeft) -> Outputs:
-        return [*self.lose(left), *self._participants()]
+        return [*self.lose(left), *self.tell_participants()]
 
     def _tell_end(self, leg: Leg) -> Outputs:
         if not isinstance(leg, UserLeg) or not leg.outcome.startswith("left to ring"):

@@ -1,5 +1,7 @@
 """The events that a call publishes, in the ACS models."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from onhook.acs.models import (
@@ -86,9 +88,31 @@ def result_of(verdict: Verdict) -> ResultInformation:
     )
 
 
-def _publish(connection: Connection, event: Model) -> Publish:
+def operation_event(
+    record: CallRecord,
+    connection: Connection,
+    model: Callable[..., Model],
+    *,
+    context: str = "",
+    callback_uri: str = "",
+    result: ResultInformation | None = None,
+    **fields: object,
+) -> Publish:
+    """An event of an operation on an open call; `fields` are the model's own. `callback_uri` overrides."""
+    event = model(
+        call_connection_id=connection.id,
+        server_call_id=record.server_call_id,
+        correlation_id=record.correlation_id,
+        operation_context=context or None,
+        result_information=result,
+        **fields,
+    )
+    return _publish(connection, event, callback_uri)
+
+
+def _publish(connection: Connection, event: Model, callback_uri: str = "") -> Publish:
     return Publish(
-        connection.callback_uri,
+        callback_uri or connection.callback_uri,
         type(event).__name__,
         msgspec.to_builtins(event),
         connection.id,

@@ -44,6 +44,7 @@ class InboundLeg:
     ) -> None:
         self.id, self.party, self.seed = id, party, seed
         self.standing = Standing.TRYING
+        self.muted = self.held = False
         self.refusal = UNAVAILABLE
         self.media: tuple[str, int] | None = None
         self.offer = invite.body

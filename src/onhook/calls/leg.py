@@ -49,6 +49,7 @@ class PhoneLeg:
         self.id, self.trunk, self.party = id, trunk, target
         self.media: tuple[str, int] | None = None if offer else media
         self.standing = Standing.TRYING
+        self.muted = self.held = False
         self.answer = b""
         self.refused_with = 0
         """The status of a final refusal."""

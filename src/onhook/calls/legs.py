@@ -9,7 +9,7 @@ from onhook.calls.inbound_leg import InboundLeg
 from onhook.calls.leg import PhoneLeg
 from onhook.calls.signals import Standing
 from onhook.calls.user_leg import UserLeg
-from onhook.effects import Destination
+from onhook.effects import Destination, Voice
 
 Telephone: TypeAlias = PhoneLeg | InboundLeg
 Leg: TypeAlias = Telephone | UserLeg
@@ -69,10 +69,19 @@ class Legs:
         return [leg for leg in self if leg.standing is Standing.CONNECTED]
 
     @property
+    def voices(self) -> tuple[Voice, ...]:
+        """Those whose sound passes through our media."""
+        return tuple(
+            Voice(leg.id, leg.muted, leg.held)
+            for leg in self.telephones
+            if leg.media is not None and leg.standing is Standing.CONNECTED
+        )
+
+    @property
     def participants(self) -> list[CallParticipant]:
         """Those connected: the ones called or calling first, then the applications' own (order assumed)."""
         ordered = sorted(self.connected, key=lambda leg: leg.id in self.own)
         return [
-            CallParticipant(identifier=identify(leg.party), is_muted=False, is_on_hold=False)
+            CallParticipant(identifier=identify(leg.party), is_muted=leg.muted, is_on_hold=leg.held)
             for leg in ordered
         ]

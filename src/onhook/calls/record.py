@@ -25,6 +25,8 @@ class LegPlan(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
     """Whose event subscriptions hear of it, for a user."""
     instead_of: str = ""
     """The leg that was redirected here."""
+    invitation: str = ""
+    """The operation that rang it in a call that was up; empty for those called at the start."""
 
 
 class Connection(msgspec.Struct, kw_only=True):
@@ -83,6 +85,11 @@ class CallRecord(msgspec.Struct, kw_only=True):
     """The leg that the first connection answered."""
     connections: list[Connection] = msgspec.field(default_factory=list[Connection])
     """All but the first."""
+
+
+def called_first(plan: LegPlan) -> bool:
+    """Was this leg begun with the call, not by a redirection or an invitation later?"""
+    return not plan.instead_of and not plan.invitation
 
 
 def leg_id(record: CallRecord) -> str:

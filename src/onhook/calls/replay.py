@@ -13,10 +13,13 @@ from collections.abc import Mapping
 
 import msgspec
 
+from onhook.acs.operations import OPERATIONS
 from onhook.calls.call import Call, State
 from onhook.calls.directory import Trunk, VoiceRoute
+from onhook.calls.features.feature import Operation
+from onhook.calls.features.table import FEATURE_OF
 from onhook.calls.inputs import Arrival, Target
-from onhook.calls.record import CallRecord, Connection, LegPlan, first_connection
+from onhook.calls.record import CallRecord, Connection, LegPlan, called_first, first_connection
 from onhook.calls.routing import Chosen, NotRouted
 from onhook.effects import Destination, Effect, Record
 from onhook.endings.reading_parties import ends_call
@@ -42,6 +45,8 @@ from onhook.facts import (
 from onhook.sip.headers import split_host_port
 from onhook.sip.messages import Request, parse
 
+REQUESTS = {operation.name: operation.request for operation in OPERATIONS}
+"""The model of each operation's body."""
 OWN_FACTS = (
     RouteTaken,
     RouteRefused,
@@ -144,7 +149,7 @@ class _Player:
         call, operation = self.call, fact.operation
         if call.state is State.NEW:
             self._created = fact
-            targets = tuple(self._target(plan) for plan in call.record.legs if not plan.instead_of)
+            targets = tuple(self._target(plan) for plan in call.record.legs if called_first(plan))
             return call.invite(targets, fact) if targets else []
         match operation:
             case "answerCall":
@@ -161,9 +166,23 @@ class _Player:
                 return call.join(fact, self._connection(fact.connection))
             case _ if ends_call(operation):
                 return call.hang_up(fact, None if _for_everyone(fact) else self._leaver(fact))
+            case _ if operation in FEATURE_OF:
+                return self._operate(fact)
             case _:
                 call.note(fact)
                 return []
+
+    def _operate(self, fact: ApiRequested) -> list[Effect]:
+        """Ask an operation of an open call again, with the same body, name and targets."""
+        connection = self._leaver(fact)
+        if connection is None:
+            self.call.note(fact)
+            return []
+        model = REQUESTS[fact.operation]
+        request = msgspec.json.decode(fact.body, type=model) if model is not None else None
+        plans = [plan for plan in self.call.record.legs if plan.invitation == fact.action and fact.action]
+        targets = tuple(self._target(plan) for plan in plans)
+        return self.call.operate(fact, Operation(fact.operation, connection, request, fact.action, targets))
 
     def _leaver(self, fact: ApiRequested) -> Connection | None:
         known = self.call.connections

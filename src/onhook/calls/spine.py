@@ -5,12 +5,21 @@ call.py says what a call does; here is what happens around every such step, in t
 
 from collections.abc import Callable
 from functools import partial
+from typing import TypeVar
 
 import msgspec
 
-from onhook.acs.models import CallConnectionStateModel, CallParticipant
+from onhook.acs.errors import participant_not_in_call
+from onhook.acs.identifiers import identify, normalise
+from onhook.acs.models import (
+    CallConnectionStateModel,
+    CallParticipant,
+    CommunicationIdentifierModel,
+)
 from onhook.calls.directory import Trunk
-from onhook.calls.events import call_over
+from onhook.calls.events import call_over, participants_updated
+from onhook.calls.features.feature import Feature, Operation
+from onhook.calls.features.table import FEATURE_OF
 from onhook.calls.inputs import (
     LegLeft,
     LegParted,
@@ -34,7 +43,7 @@ from onhook.calls.states import (
     State,
 )
 from onhook.calls.user_leg import UserLeg
-from onhook.effects import CloseMedia, Destination, Effect, Notify, Record, Transmit
+from onhook.effects import CloseMedia, Destination, Effect, Mix, Notify, Record, Transmit, Voice
 from onhook.endings.judge import judge
 from onhook.facts import (
     ApiRequested,
@@ -49,6 +58,8 @@ from onhook.facts import (
 )
 from onhook.machine import Machine, Outputs
 from onhook.sip.messages import Malformed, Message
+
+F = TypeVar("F", bound=Feature)
 
 
 class Spine(Machine[State]):
@@ -82,6 +93,8 @@ class Spine(Machine[State]):
         self._roster = Roster()
         self._seen_by_roster: object = None
         self._bridged = False  # redirected: two telephones speak without an application
+        self._features: dict[type[Feature], Feature] = {}
+        self._voices: tuple[Voice, ...] = ()  # as media was last told
 
     # What comes. Whatever is due by the time of an input happens before it: so the order in which a call
     # saw its timers and its inputs can be told from its facts alone, and a replay takes the same way.
@@ -147,7 +160,45 @@ class Spine(Machine[State]):
         """Media observed something. It does so beside the loop: what arrives late is dated now."""
         if fact.at < self.now:
             fact = msgspec.structs.replace(fact, at=self.now)
-        return self._take(fact, _nothing_more)
+        return self._take(fact, partial(self._tell_features, fact))
+
+    def _tell_features(self, fact: Fact) -> Outputs:
+        outputs: Outputs = []
+        for feature in list(self._features.values()):
+            outputs += feature.take(fact)
+        return outputs
+
+    # What features are asked, and what they need of the call
+
+    def feature_for(self, operation: str) -> Feature:
+        """The feature that serves an operation, made when first asked for. Raises KeyError."""
+        return self.feature(FEATURE_OF[operation])
+
+    def feature(self, kind: type[F]) -> F:
+        made = self._features.get(kind)
+        if not isinstance(made, kind):
+            made = self._features[kind] = kind(self)
+        return made
+
+    def operate(self, asked: ApiRequested, operation: Operation) -> list[Effect]:
+        """`operation` has been checked by its feature, in this very turn."""
+        return self._take(asked, partial(self.feature_for(operation.name).begin, operation))
+
+    def participant(self, identifier: CommunicationIdentifierModel, where: str) -> Leg:
+        """Who is meant; `where` is the JSON path. Raises ApiError 400 if it is nobody in the call."""
+        raw_id = normalise(identifier, where).raw_id
+        for leg in self.legs.connected:
+            if identify(leg.party).raw_id == raw_id:
+                return leg
+        raise participant_not_in_call(raw_id or "", where)
+
+    def tell_participants(self, *, but: Connection | None = None) -> Outputs:
+        """ParticipantsUpdated for every application."""
+        return [
+            participants_updated(self.record, connection, self.participants)
+            for connection in self.open_connections
+            if connection is not but
+        ]
 
     def media_closed(self, fact: MediaMeasured) -> list[Effect]:
         self._taking = fact
@@ -222,12 +273,16 @@ class Spine(Machine[State]):
         if not self._broken:
             for leg in list(self.legs):
                 outputs += self._rise(leg, leg.handle_timeout(self.now))
+            for feature in list(self._features.values()):
+                if (at := feature.deadline) is not None and at <= self.now:
+                    outputs += feature.handle_timeout(self.now)
         return outputs
 
     def _next_deadline(self) -> float | None:
         times = list(self._clocks.values())
         if not self._broken:
             times += [at for leg in self.legs if (at := leg.deadline) is not None]
+            times += [at for each in self._features.values() if (at := each.deadline) is not None]
         return min(times) if times else None
 
     @property
@@ -268,8 +323,10 @@ class Spine(Machine[State]):
 
     def _signal(self, leg: Leg, signal: LegSignal) -> Outputs:
         wanted: object = signal
+        told: Outputs = []
         if isinstance(signal, LegConnected):
             leg.standing = Standing.CONNECTED
+            told = [output for each in self._features.values() for output in each.joined(leg)]
             caller = self.legs.caller
             if self._bridged and leg is not caller and caller and not caller.answered:
                 wanted = TargetAnswered()
@@ -278,8 +335,9 @@ class Spine(Machine[State]):
                 return []
             leg.standing = Standing.ENDED
             wanted = self._weigh(leg, signal)
+            told = [output for each in self._features.values() for output in each.left(leg)]
         self._speaking = leg
-        return self.handle(wanted) if self.accepts(type(wanted)) else []
+        return told + (self.handle(wanted) if self.accepts(type(wanted)) else [])
 
     def _weigh(self, leg: Leg, signal: LegEnded | LegUnusable) -> object:
         """Does the call go on without `leg`? If not, are there telephones to release first?"""
@@ -305,9 +363,18 @@ class Spine(Machine[State]):
         outputs += [self._conclude(connection) for connection in over]
         if self.state is State.ENDED and self.record.ended_at is None:
             outputs += self._finish()
+        outputs += self._remix()
         outputs += self._notify()
         self.deadline = self._next_deadline()
         return outputs
+
+    def _remix(self) -> list[Effect]:
+        """Tell media who is in the room, when that has changed; nobody, once the call is over."""
+        voices = self.legs.voices if self.state is State.CONNECTED else ()
+        if voices == self._voices:
+            return []
+        self._voices = voices
+        return [Mix(self.record.id, voices)]
 
     def _notify(self) -> list[Notify]:
         """What subscribers are told; looked for only when somebody came, went, or the call moved on."""
@@ -350,7 +417,9 @@ class Spine(Machine[State]):
     def _close_media(self) -> Outputs:
         """The counts, its answers, end the call. A call taken up without legs asks for one too."""
         self._clocks.clear()
-        ended = self._silence()
+        ended = [output for each in self._features.values() for output in each.end()]
+        self._features.clear()
+        ended += self._silence()
         open_media = [leg for leg in self.legs.telephones if leg.media is not None]
         reached = self.legs.telephones or self.record.legs
         names = [leg.id for leg in open_media] if reached else [leg_id(self.record)]

@@ -21,6 +21,7 @@ class UserLeg:
         self.id, self.party = id, party
         self.rings_as = rings_as or id
         self.standing = Standing.TRYING
+        self.muted = self.held = False
         self.outcome = ""
         """What became of the ringing, in a word for refusals: answered, rejected, redirected …"""
         self.deadline: float | None = None

@@ -25,6 +25,7 @@ from onhook.acs.models import (
     PhoneNumberIdentifierModel,
 )
 from onhook.acs.requests import Asked
+from onhook.acs.wire import Model
 from onhook.calls.directory import Directory, Resource
 from onhook.calls.outbox import OutboxEvent, Settlement
 from onhook.calls.record import CallRecord
@@ -270,6 +271,10 @@ class World:
             self.switch.hang_up(resource, call_id, self.ask(operation), everyone=everyone)
         except ApiError:
             return
+
+    def operate(self, call_id: str, operation: str, request: Model | None = None) -> Model | None:
+        """An operation on an open call, named as in acs/operations.py. Raises ApiError."""
+        return self.switch.operate(self.owner(call_id), call_id, request, self.ask(operation))
 
     def owner(self, connection_id: str) -> Resource:
         """The resource whose application has this connection."""

@@ -153,6 +153,11 @@ def terminate(switchboard: Switchboard, request: Request) -> None:
     switchboard.hang_up(request.resource, request.ids[0], request.asked, everyone=True)
 
 
+def operate(switchboard: Switchboard, request: Request) -> Model | None:
+    """Any operation on an open call: what is asked stands in its body, its feature knows the rest."""
+    return switchboard.operate(request.resource, request.ids[0], request.body, request.asked)
+
+
 def get_participants(switchboard: Switchboard, request: Request) -> Model:
     """All in one page: nextLink is never needed while a call is kept below the service's limit."""
     return GetParticipantsResponse(value=switchboard.get_participants(request.resource, request.ids[0]))
@@ -186,6 +191,8 @@ BUILT: dict[str, Built] = {
         "204 validated; own leg only; CallDisconnected 200/7000 documented, what is left of it assumed",
     ),
     "terminate": Built(terminate, "204 validated; CallDisconnected 200/7000 validated"),
+    "hold": Built(operate, "body and 200 validated; what the held hear assumed"),
+    "unhold": Built(operate, "body and 200 validated"),
     "getParticipants": Built(get_participants, "answer validated; one page, paging assumed unnecessary"),
     "getParticipant": Built(
         get_participant, "answer and both encodings of the raw id validated; 404 documented"

@@ -12,6 +12,7 @@ from onhook.acs.models import (
     CreateCallRequest,
 )
 from onhook.acs.requests import Asked, Reply
+from onhook.acs.wire import Model
 from onhook.calls.directory import Resource
 from onhook.calls.record import CallRecord
 from onhook.facts import Timeline
@@ -57,6 +58,12 @@ class Switchboard(Protocol):
 
     def hang_up(self, resource: Resource, call_connection_id: str, asked: Asked, *, everyone: bool) -> None:
         """`everyone` ends the call for all its participants; otherwise the application's leg only."""
+        ...
+
+    def operate(
+        self, resource: Resource, call_connection_id: str, request: Model | None, asked: Asked
+    ) -> Model | None:
+        """Do `asked.operation` on an open call; its outcome follows as events. The answer's body, or None."""
         ...
 
     def get_participants(self, resource: Resource, call_connection_id: str) -> list[CallParticipant]: ...

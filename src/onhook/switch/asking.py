@@ -11,7 +11,7 @@ from onhook.acs.models import CallConnectionProperties, CreateCallRequest, Phone
 from onhook.acs.requests import Asked
 from onhook.calls.call import Call
 from onhook.calls.directory import Directory, Resource
-from onhook.calls.record import CallRecord, Connection
+from onhook.calls.record import CallRecord, Connection, called_first
 
 MAX_TARGETS = 100
 MAX_LEGS = 350
@@ -130,7 +130,7 @@ def properties(call: Call, connection: Connection) -> CallConnectionProperties:
     `source` is who calls: for whoever answers it the caller, else the application itself (assumed).
     """
     record = call.record
-    begun = [plan.party for plan in record.legs if not plan.instead_of] or [record.target]
+    begun = [plan.party for plan in record.legs if called_first(plan)] or [record.target]
     answering = connection.begun_by == "answer"
     caller = (record.source or "4:anonymous") if record.direction == "inbound" else record.source_user
     number = record.source if record.source.startswith("+") else ""

@@ -20,14 +20,18 @@ from onhook.acs.models import (
     ConnectRequest,
     CreateCallRequest,
 )
+from onhook.acs.operations import OPERATIONS
 from onhook.acs.requests import Asked, Reply
+from onhook.acs.wire import Model
 from onhook.calls.call import Call, State, leg_id
 from onhook.calls.directory import Resource
+from onhook.calls.features.feature import Operation
 from onhook.calls.inputs import Target
 from onhook.calls.record import CallRecord, Connection, LegPlan
 from onhook.calls.routing import Chosen, NotRouted, choose_trunk
 from onhook.calls.user_leg import UserLeg
 from onhook.effects import Effect
+from onhook.facts import ApiRequested
 from onhook.store.batch import KeptReply, StoreFailed
 from onhook.switch.asking import (
     MAX_LEGS,
@@ -45,6 +49,8 @@ __all__ = ["Limits", "Switch"]
 
 MAX_DETAIL_CHARACTERS = 200
 """What a fact says of a createCall."""
+ACCEPTED = {operation.name: operation.success[-1] for operation in OPERATIONS}
+"""The status of each operation's success."""
 USED = frozenset({"answered", "rejected", "redirected"})
 """Outcomes after which a context is used up, not merely late."""
 
@@ -262,6 +268,32 @@ class Switch(Floor):
         fact = self._request_fact(asked, 204, detail, leg=connection.leg, connection=name)
         self._guard(call, partial(call.hang_up, fact, None if everyone else connection))
         self._journal.add_record(call.record)
+
+    def operate(
+        self, resource: Resource, call_connection_id: str, request: Model | None, asked: Asked
+    ) -> Model | None:
+        """An operation on an open call (calls/features/): the answer's body. Raises ApiError."""
+        call, connection = self._find(resource, call_connection_id)
+        feature = call.feature_for(asked.operation)
+        operation = Operation(asked.operation, connection, request, self._sources.guid())
+        feature.check(operation)
+        fact = self._operation_fact(asked, operation)
+        self._guard(call, partial(call.operate, fact, operation))
+        self._journal.add_record(call.record)
+        return feature.reply(operation)
+
+    def _operation_fact(self, asked: Asked, operation: Operation) -> ApiRequested:
+        body = msgspec.json.encode(operation.request) if operation.request is not None else b""
+        return ApiRequested(
+            at=self._sources.now(),
+            leg=operation.connection.leg,
+            connection=operation.connection.id,
+            operation=asked.operation,
+            status=ACCEPTED[asked.operation],
+            request_id=asked.request_id,
+            body=body,
+            action=operation.action,
+        )
 
     def get_participants(self, resource: Resource, call_connection_id: str) -> list[CallParticipant]:
         return self._find(resource, call_connection_id)[0].participants

@@ -21,6 +21,7 @@ from onhook.acs.models import (
     CreateCallRequest,
 )
 from onhook.acs.requests import Asked, Reply
+from onhook.acs.wire import Model
 from onhook.calls.directory import Directory, Resource
 from onhook.calls.record import CallRecord
 from onhook.facts import Timeline
@@ -60,6 +61,7 @@ class FakeSwitchboard:
         self.rejected: list[tuple[str, CallRejectReason]] = []
         self.redirected: list[tuple[str, str | None]] = []
         self.joined: list[tuple[str, ConnectRequest]] = []
+        self.operated: list[tuple[str, Model | None]] = []
         self.replies: dict[str, Reply] = {}
         self.writes = 0
         self.breaks: Exception | None = None
@@ -149,6 +151,14 @@ class FakeSwitchboard:
         self.get_call(resource, call_connection_id)
         self.asked.append((resource, asked))
         self.ended.append((call_connection_id, everyone))
+
+    def operate(
+        self, resource: Resource, call_connection_id: str, request: Model | None, asked: Asked
+    ) -> Model | None:
+        self._break()
+        self.get_call(resource, call_connection_id)
+        self.operated.append((asked.operation, request))
+        return None
 
     def get_participants(self, resource: Resource, call_connection_id: str) -> list[CallParticipant]:
         targets = self.get_call(resource, call_connection_id).targets or []

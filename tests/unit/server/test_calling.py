@@ -210,8 +210,8 @@ class TestRefusals:
         assert "COVERAGE.md" in message
 
     async def test_what_is_not_built_with_a_body(self, app: Starlette) -> None:
-        body = {"targetParticipant": {"rawId": "4:+1"}}
-        refused(await ask(app, "POST", f"{ROOT}/{CALL}:hold", body), 501, "NotImplemented", "hold")
+        body: dict[str, Any] = {"playSources": []}
+        refused(await ask(app, "POST", f"{ROOT}/{CALL}:play", body), 501, "NotImplemented", "play")
 
 
 class TestHeaders:

@@ -1,0 +1,104 @@
+"""The shape of a feature, and what it is asked."""
+
+from typing import TYPE_CHECKING, ClassVar
+
+import msgspec
+
+from onhook.acs.errors import NOT_VALID_IN_STATE, ApiError
+from onhook.acs.wire import Model
+from onhook.calls.inputs import Target
+from onhook.calls.legs import Leg
+from onhook.calls.record import Connection
+from onhook.calls.states import State
+from onhook.facts import Fact
+from onhook.machine import Outputs
+
+if TYPE_CHECKING:
+    from onhook.calls.spine import Spine
+
+CALL_NOT_ESTABLISHED = "8501"
+"""Documented: an operation on a call that nobody has answered yet."""
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """What an application asks of an open call."""
+
+    name: str
+    """In acs/operations.py."""
+    connection: Connection
+    """Whose handle on the call it is asked by; its events go there."""
+    request: Model | None
+    action: str
+    """Names what it begins: a prompt, an invitation, a recording; drawn by the switch."""
+    targets: tuple[Target, ...] = ()
+    """Whom it rings, with the routes, seeds and media that the switch has found for them."""
+
+    @property
+    def context(self) -> str:
+        return getattr(self.request, "operation_context", None) or ""
+
+    @property
+    def callback_uri(self) -> str:
+        """operationCallbackUri, which overrides the connection's for this operation's events."""
+        return getattr(self.request, "operation_callback_uri", None) or ""
+
+
+class Feature:
+    """One part of one call. Pure, like the call: outputs are effects, in the order in which they happen."""
+
+    OPERATIONS: ClassVar[tuple[str, ...]] = ()
+    """Names of the operations that it serves."""
+
+    def __init__(self, call: "Spine") -> None:
+        self.call = call
+
+    # What applications ask
+
+    def check(self, asked: Operation) -> None:
+        """Raises ApiError if it cannot be done as things are; changes nothing."""
+        if self.call.state is not State.CONNECTED:
+            code = CALL_NOT_ESTABLISHED if self.call.state is State.CONNECTING else NOT_VALID_IN_STATE
+            raise ApiError(
+                400,
+                code,
+                f"{asked.name} needs an established call; this one is {self.call.connection_state.value}.",
+            )
+
+    def begin(self, asked: Operation) -> Outputs:
+        """Do it. It has been checked, and is kept as a fact."""
+        raise NotImplementedError
+
+    def reply(self, asked: Operation) -> Model | None:
+        """The body of the answer, once it has begun."""
+        return None
+
+    # What happens
+
+    def take(self, fact: Fact) -> Outputs:
+        """Media told something of this call."""
+        return []
+
+    def joined(self, leg: Leg) -> Outputs:
+        """A leg is connected."""
+        return []
+
+    def left(self, leg: Leg) -> Outputs:
+        """A leg is gone, the call goes on."""
+        return []
+
+    def over(self, connection: Connection) -> Outputs:
+        """An application leaves, and the call goes on; what is told to it comes before its terminal event."""
+        return []
+
+    def end(self) -> Outputs:
+        """The call is over: stop everything. What is told comes before the terminal events."""
+        return []
+
+    # Time
+
+    @property
+    def deadline(self) -> float | None:
+        return None
+
+    def handle_timeout(self, now: float) -> Outputs:
+        return []
