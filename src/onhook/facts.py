@@ -354,6 +354,53 @@ class ListeningFailed(Observed, frozen=True, kw_only=True, gc=False, tag="listen
     http_status: int | None = None
 
 
+OperationEnd: TypeAlias = Literal[
+    "done",  # what was asked for is done: played, sent, started, stopped
+    "max-digits",  # recognised: as many digits as were asked for
+    "stop-tone",
+    "digit-choice",  # a choice, by its key
+    "speech-choice",
+    "speech",
+    "between-digits",  # the time between two digits ran out
+    "silence",  # no input within the first time
+    "wrong-digit",  # a key that stands for no choice
+    "no-match",  # what was said matches no choice
+    "not-understood",  # speech was heard, and no words in it
+    "speech-too-slow",  # the recogniser gave no result in time
+    "recognizer-failed",
+    "prompt-failed",  # `fault` has why
+    "digits-not-sent",
+    "stream-failed",  # the WebSocket could not be opened
+    "stream-lost",  # it was open, broke, and could not be opened again
+    "recording-failed",
+    "cancelled",  # the application asked for it, or another operation of its took the place
+    "cut-off",  # the call, or the leg that it was for, ended first
+    "internal",  # our own code failed
+]
+
+
+class OperationEnded(Observed, frozen=True, kw_only=True, gc=False, tag="operation-ended"):
+    """An operation on media came to its end: how, as the operation itself saw it.
+
+    `action` is the name that its `ApiRequested` gave it. Names in the media effects of the operation are the
+    same, or begin with it and a dot ("a1.prompt"). `operation` is the name in acs/operations.py, `leg` the
+    leg that it was for, if it was for one.
+    """
+
+    action: str
+    operation: str
+    how: OperationEnd
+    connection: str = ""
+    fault: PromptFault = ""
+    source: int = 0
+    """The prompt at fault; 0 is the first."""
+    detail: str = ""
+    """In words: what was wrong with what, and what it is instead."""
+    http_status: int | None = None
+    after_seconds: float = 0.0
+    """The time that ran out."""
+
+
 StreamState: TypeAlias = Literal["opened", "failed", "lost", "reopened", "warned", "closed"]
 
 
@@ -507,6 +554,7 @@ Fact: TypeAlias = (
     | SpeechBegan
     | SpeechHeard
     | ListeningFailed
+    | OperationEnded
     | StreamChanged
     | RecordingChanged
     | EventAttempted

@@ -57,6 +57,8 @@ class Front(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Why no scenario can provoke it yet; empty means that the scenario block does."""
     rule: str = ""
     """Why no rule yields it yet; empty means that one does."""
+    events: tuple[str, ...] = ()
+    """Events that tell of it, for an operation that fails within a call; empty for the ending of a call."""
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ import pytest
 
 from onhook.endings.codes import find, rows
 from onhook.endings.judge import judge
+from onhook.endings.operations import BY_END, BY_FAULT, BY_STATUS, TRANSCRIPTION
 from onhook.endings.pages import SECTIONS, PageError, page, pages, pages_by_codes, read_page
 from onhook.endings.rules import RULES, UNEXPLAINED, WITHOUT_RULE
 from onhook.facts import Refusal
@@ -14,6 +15,13 @@ from onhook.lab.scenario import parse_scenario
 from timelines import SAMPLES
 
 IDS = sorted(pages())
+OF_OPERATIONS = {
+    *BY_END.values(),
+    *BY_FAULT.values(),
+    *BY_STATUS.values(),
+    *TRANSCRIPTION.values(),
+    "recognize-prompt-failed",
+}
 
 PSTN_ROWS_OF_THE_FIRST_PAGE = [
     (0, 0),
@@ -44,10 +52,15 @@ def test_every_rule_has_a_page() -> None:
 
 
 def test_every_page_has_a_rule_or_says_why_not() -> None:
-    ruled = {rule.ending for rule in RULES}
+    ruled = {rule.ending for rule in RULES} | OF_OPERATIONS
     assert set(pages()) - ruled == WITHOUT_RULE
     for ending in IDS:
         assert bool(page(ending).front.rule) is (ending not in ruled), ending
+
+
+def test_a_page_is_of_a_call_or_of_operations() -> None:
+    assert {ending for ending in IDS if page(ending).front.events} == OF_OPERATIONS
+    assert not OF_OPERATIONS & {rule.ending for rule in RULES}
 
 
 @pytest.mark.parametrize("ending", IDS)
