@@ -61,4 +61,7 @@ class Negotiation:
             payload_type=agreed.payload_type,
             codec=agreed.codec,
             sending=agreed.sending,
+            receiving=agreed.receiving,
+            telephone_event=agreed.telephone_event,
+            ptime_ms=agreed.ptime_ms,
         )

@@ -243,6 +243,11 @@ class MediaSettings:
         _MEDIA["last_port"],
         "Last UDP port for RTP; a call takes one even port.",
     )
+    silent_after_seconds: float = setting(
+        kinds.seconds(0, 3_600, 10),
+        _MEDIA["silent_after_seconds"],
+        "RTP that stands still for so long is noted as stopped; 0: never.",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

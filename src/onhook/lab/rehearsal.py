@@ -174,12 +174,13 @@ class World:
     def start(self) -> None:
         """Start a server on what the store holds; also after `crash`."""
         self.journal = Journal(self.store)
+        self.media = SilentMedia(now=self.now)
         self.inbox.settle = self.journal.add_settlement
         self.subscribers.note = self.journal.note
         self.switch = Switch(
             directory=self.stage.directory,
             network=self.network,
-            media=SilentMedia(now=self.now),
+            media=self.media,
             archive=self.store,
             journal=self.journal,
             post=self.inbox,
@@ -193,6 +194,7 @@ class World:
     def crash(self) -> None:
         """What was not saved is lost, and nothing is said to anybody."""
         self.switch.close()
+        self.media.stop()
         self.journal.lose()
         self.network.on_receive(_hear_nothing)
         self.network.on_failure(_hear_nothing)

@@ -14,6 +14,8 @@ class MediaSettings:
     """Even ports of this range are used, one a leg (RFC 3550 section 11: RTCP has the odd one above)."""
     quarantine_seconds: float = 1.0
     """How long a closed leg's port rests, so that late packets of the old far end reach no new leg."""
+    silent_after_seconds: float = 10.0
+    """RTP that stands still for so long has stopped (`RtpStopped`); 0: it is never said to."""
     max_packets_a_tick: int = 8
     """Read from one leg in one tick (20 ms, so 400 packets/s); the rest waits for the next tick."""
 
