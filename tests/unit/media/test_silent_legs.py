@@ -36,9 +36,11 @@ async def test_rtp_that_stops_and_comes_again(here: Silent) -> None:
     await asyncio.sleep(5)
     at, stopped = here.only(RtpStopped)
     assert at == pytest.approx(7, abs=0.02)
-    assert (stopped.received, stopped.silent_seconds) == (251, pytest.approx(2))
+    assert stopped.received == 251
+    assert stopped.silent_seconds == pytest.approx(2)
     at, resumed = here.only(RtpResumed)
-    assert (at, resumed.leg, resumed.silent_seconds) == (10, "a", pytest.approx(5))
+    assert (at, resumed.leg) == (10, "a")
+    assert resumed.silent_seconds == pytest.approx(5)
     assert here.media.close("a").received == 251 + 251
 
 
