@@ -7,6 +7,7 @@ comes exactly once.
 """
 
 from enum import Enum, auto
+from functools import partial
 
 import msgspec
 
@@ -14,11 +15,14 @@ from onhook.effects import Destination, Record, Transmit
 from onhook.machine import Machine, Outputs, nothing, rows
 from onhook.sip.answer import Answer
 from onhook.sip.dialog import Dialog
+from onhook.sip.digest import Authenticator, Credentials
 from onhook.sip.inside import ALLOW, AckMissing, AnswerOffer, ByeArrived, Inside
 from onhook.sip.invite_server import AckReceived, InviteServer
 from onhook.sip.messages import Request, Response, respond
 from onhook.sip.non_invite_client import NonInviteClient
 from onhook.sip.non_invite_server import NonInviteServer
+from onhook.sip.refer import referred_by
+from onhook.sip.referral import Referral, ReferSignal
 from onhook.sip.reply import mark_source, reply_to
 from onhook.sip.transaction import Provisional, TimedOut, Undeliverable
 
@@ -107,7 +111,10 @@ class Released(msgspec.Struct, frozen=True):
 
 
 class InboundSession(Machine[State]):
-    """`tag` becomes our To tag, and with `seed` makes every identifier; `local` goes into Via and Contact."""
+    """`tag` becomes our To tag, and with `seed` makes every identifier; `local` goes into Via and Contact.
+
+    `credentials` answer a challenge of our REFER.
+    """
 
     def __init__(
         self,
@@ -118,6 +125,7 @@ class InboundSession(Machine[State]):
         source: Destination,
         local: tuple[str, int],
         answer_offer: AnswerOffer,
+        credentials: Credentials | None = None,
         now: float,
     ) -> None:
         self.state = State.RECEIVED
@@ -135,6 +143,8 @@ class InboundSession(Machine[State]):
         self._closing_reason = ""
         self.dialog = Dialog.of_server(invite, self.tag, source)
         self.inside = Inside(leg, self.contact, answer_offer)
+        self.inside.note_allow(invite)
+        self._authenticator = Authenticator(credentials) if credentials else None
 
     @property
     def call_id(self) -> str:
@@ -164,9 +174,28 @@ class InboundSession(Machine[State]):
     def hang_up(self, now: float, reason: str = "") -> Outputs:
         return self._take(HangUp(reason), now)
 
+    def refer(self, refer_to: str, seconds: float, now: float) -> Outputs:
+        """Ask the caller to call `refer_to` instead of talking to us; ReferDone or ReferFailed follows.
+
+        Nothing happens where the session is not up, or a referral is under way.
+        """
+        self.now = now
+        if self.state is not State.CONFIRMED:
+            return []
+        referral = Referral(
+            self.leg,
+            partial(self._make_refer, refer_to),
+            may_authorize=self._may_authorize,
+            seconds=seconds,
+            now=now,
+        )
+        return self._rise(self.inside.refer(referral))
+
     def receive(self, message: Request | Response, source: Destination, now: float) -> Outputs:
         self.now = now
         if isinstance(message, Response):
+            if message.cseq and message.cseq.method == "REFER":
+                return self._rise(self.inside.receive_response(message, now))
             bye = self._byes.get(message.branch)
             return self._rise_bye(bye, bye.receive(message, now)) if bye else []
         if message.method == "CANCEL":
@@ -183,7 +212,7 @@ class InboundSession(Machine[State]):
         outputs = self._rise(self._transaction.fail(error, now))
         for bye in list(self._byes.values()):
             outputs += self._rise_bye(bye, bye.fail(error, now))
-        return outputs
+        return outputs + self._rise(self.inside.fail(error, now))
 
     @property
     def deadline(self) -> float | None:
@@ -226,7 +255,7 @@ class InboundSession(Machine[State]):
         """Pass effects on, and signals of the parts below into the table."""
         risen: Outputs = []
         for output in outputs:
-            if isinstance(output, Transmit | Record):
+            if isinstance(output, Transmit | Record | ReferSignal):
                 risen.append(output)
                 continue
             signal: object = output
@@ -266,12 +295,31 @@ class InboundSession(Machine[State]):
         told, self._told = self._told, True
         return [] if told else [signal]
 
-    def _send_bye(self, reason: str = "") -> Outputs:
+    def _token(self) -> str:
         self._tokens += 1
-        bye = self.dialog.request("BYE")
+        return f"{self.seed}{self._tokens:x}"
+
+    def _via(self) -> str:
         host, port = self.local
-        via = f"SIP/2.0/{self.source.transport.upper()} {host}:{port}"
-        bye.headers.add("via", f"{via};branch=z9hG4bK{self.seed}{self._tokens:x};rport")
+        return f"SIP/2.0/{self.source.transport.upper()} {host}:{port};branch=z9hG4bK{self._token()};rport"
+
+    def _may_authorize(self, response: Response) -> bool:
+        return self._authenticator is not None and bool(self._authenticator.take(response, "REFER"))
+
+    def _make_refer(self, refer_to: str) -> tuple[Request, Destination]:
+        refer = self.dialog.request("REFER", via=self._via())
+        if self._authenticator is not None:
+            known = self._authenticator.authorize(method="REFER", uri=refer.uri, cnonce=self._token())
+            for name, value in known:
+                refer.headers.add(name, value)
+        refer.headers.add("contact", self.contact)
+        refer.headers.add("refer-to", refer_to)
+        refer.headers.add("referred-by", referred_by(self.dialog.local))
+        return refer, self.dialog.next_hop
+
+    def _send_bye(self, reason: str = "") -> Outputs:
+        self.inside.drop_referral()
+        bye = self.dialog.request("BYE", via=self._via())
         if reason:
             bye.headers.add("reason", reason)
         transaction = NonInviteClient(self.leg, bye, self.dialog.next_hop, self.now)
@@ -336,7 +384,7 @@ class InboundSession(Machine[State]):
     def hung_up(self, arrived: ByeArrived) -> Outputs:
         if self._answer:
             self._answer.acknowledge()  # who sends BYE has seen the answer
-        return self._finish(HungUp(arrived.request))
+        return self.inside.far_end_left() + self._finish(HungUp(arrived.request))
 
     def released(self, _: ByeAnswered) -> Outputs:
         return self._finish(Released())

@@ -1,7 +1,9 @@
-"""Requests that arrive within a session: BYE, re-INVITE, UPDATE, OPTIONS, and what is not allowed.
+"""Requests within a session: those that arrive (BYE, re-INVITE, UPDATE, NOTIFY …), and our own REFER.
 
 The callee's half of RFC 3261 sections 12.2.2, 14.2 and 15.1.2, and of RFC 3311. Requests outside the
-session's dialog get 481; the retransmissions of all are absorbed by their transactions.
+session's dialog get 481; the retransmissions of all are absorbed by their transactions. INFO is understood
+only where it says nothing (a keep-alive): digits are taken by RFC 4733, and no Info-Package is known
+(RFC 6086). NOTIFYs are heard while a referral of ours is under way.
 """
 
 from collections.abc import Callable
@@ -15,14 +17,18 @@ from onhook.sip.dialog import Dialog
 from onhook.sip.invite_server import InviteServer
 from onhook.sip.messages import Request, Response, respond
 from onhook.sip.non_invite_server import NonInviteServer
+from onhook.sip.refer import REFER, SIPFRAG, event_of
+from onhook.sip.referral import Referral
 from onhook.sip.reply import mark_source, reply_to
 from onhook.sip.transaction import TimedOut
-from onhook.sip.validity import check_request
+from onhook.sip.validity import CALL_CONTENT, check_request
 
-ALLOWED = ("INVITE", "ACK", "CANCEL", "BYE", "UPDATE", "OPTIONS")
+ALLOWED = ("INVITE", "ACK", "CANCEL", "BYE", "UPDATE", "OPTIONS", "INFO", "NOTIFY")
 ALLOW = ", ".join(ALLOWED)
 MAX_TRANSACTIONS = 32
 """Requests of the far end that are open at one time within one session; more get 503."""
+CONTENT = {"NOTIFY": frozenset({SIPFRAG}), "INFO": frozenset[str]()}
+"""Bodies that are understood, where they are no session descriptions."""
 
 AnswerOffer = Callable[[bytes], bytes | None]
 """An SDP offer in, our answer out; None refuses it with 488. An empty offer asks for ours."""
@@ -43,6 +49,40 @@ class Inside:
         self.leg, self.contact, self.answer_offer = leg, contact, answer_offer
         self._transactions: dict[tuple[str, str], InviteServer | NonInviteServer] = {}
         self._answers: dict[int, Answer] = {}  # 2xx to re-INVITEs by CSeq number, until their ACK
+        self._referral: Referral | None = None
+        self.allowed_there: frozenset[str] = frozenset()
+        """Methods that the far end says it takes (Allow, section 20.5); empty if it did not say."""
+
+    def note_allow(self, message: Request | Response) -> None:
+        if "allow" in message.headers:
+            self.allowed_there = frozenset(method.upper() for method in message.headers.values("allow"))
+
+    # Our own REFER
+
+    def refer(self, referral: Referral) -> Outputs:
+        """Begin it, unless one is under way: a far end can call one party in our place at a time."""
+        if self._referral is not None and not self._referral.over:
+            return []
+        self._referral = referral
+        return referral.start()
+
+    def receive_response(self, response: Response, now: float) -> Outputs:
+        referral = self._referral
+        return referral.receive(response, now) if referral and referral.awaits(response) else []
+
+    def fail(self, error: str, now: float) -> Outputs:
+        return self._referral.fail(error, now) if self._referral else []
+
+    def far_end_left(self) -> Outputs:
+        """It sent BYE: a referral that it had agreed to is done."""
+        return self._referral.leave() if self._referral else []
+
+    def drop_referral(self) -> None:
+        """Our side ends the session."""
+        if self._referral is not None:
+            self._referral.drop()
+
+    # What arrives
 
     def receive(self, request: Request, source: Destination, dialog: Dialog | None, now: float) -> Outputs:
         if request.method == "ACK":
@@ -56,6 +96,7 @@ class Inside:
             transaction: InviteServer | NonInviteServer = InviteServer(self.leg, request, to, now)
         else:
             transaction = NonInviteServer(self.leg, request, to, now)
+        self.note_allow(request)
         response = self._answer(request, dialog)
         if len(self._transactions) >= MAX_TRANSACTIONS:
             response = respond(request, 503)
@@ -67,15 +108,19 @@ class Inside:
             self._answers[number] = Answer(self.leg, response, to, now)
         if response.status == 200 and request.method == "BYE":
             outputs.append(ByeArrived(request))
+        if response.status == 200 and request.method == "NOTIFY" and self._referral is not None:
+            outputs += self._referral.take_notify(request, now)
         return outputs
 
     @property
     def deadline(self) -> float | None:
         times = [made.deadline for made in (*self._transactions.values(), *self._answers.values())]
+        if self._referral is not None:
+            times.append(self._referral.deadline)
         return min((time for time in times if time is not None), default=None)
 
     def handle_timeout(self, now: float) -> Outputs:
-        outputs: Outputs = []
+        outputs: Outputs = [] if self._referral is None else self._referral.handle_timeout(now)
         for key, transaction in list(self._transactions.items()):
             outputs += transaction.handle_timeout(now)
             if transaction.terminated:
@@ -103,17 +148,29 @@ class Inside:
             return respond(request, 481)  # a CANCEL finds its INVITE answered already
         if not dialog.in_order(request):
             return respond(request, 500, "CSeq Out Of Order")
-        refusal = check_request(request, known_methods=ALLOWED)
+        accepted = CONTENT.get(request.method, CALL_CONTENT)
+        refusal = check_request(request, known_methods=ALLOWED, accepted_types=accepted)
         if refusal is not None and (refused := refusal.response(request, "")) is not None:
             return refused
         if request.method == "INVITE" and self._answers:
             return respond(request, 491)
         if request.method in {"INVITE", "UPDATE"}:
             return self._renegotiate(request, dialog)
+        if request.method == "NOTIFY":
+            return self._answer_notify(request)
+        if request.method == "INFO" and "info-package" in request.headers:
+            return _with(respond(request, 469), "recv-info", "")
         response = respond(request, 200)
         if request.method == "OPTIONS":
             response.headers.add("allow", ALLOW)
         return response
+
+    def _answer_notify(self, notify: Request) -> Response:
+        """481 for a subscription that is over or never was (RFC 6665 section 4.1.3)."""
+        if event_of(notify)[0] != REFER:
+            return _with(respond(notify, 489), "allow-events", REFER)
+        heard = self._referral is not None and self._referral.subscribes(notify)
+        return respond(notify, 200 if heard else 481)
 
     def _renegotiate(self, request: Request, dialog: Dialog) -> Response:
         contacts = request.headers.values("contact")
@@ -132,3 +189,8 @@ class Inside:
             response.headers.add("content-type", "application/sdp")
             response.body = body
         return response
+
+
+def _with(response: Response, name: str, value: str) -> Response:
+    response.headers.add(name, value)
+    return response

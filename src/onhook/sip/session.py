@@ -8,6 +8,7 @@ All identifiers derive from `seed`, so that equal inputs give equal bytes.
 """
 
 from enum import Enum, auto
+from functools import partial
 
 import msgspec
 
@@ -20,6 +21,8 @@ from onhook.sip.inside import ALLOW, AckMissing, AnswerOffer, ByeArrived, Inside
 from onhook.sip.invite_client import InviteClient, TimerA
 from onhook.sip.messages import Headers, Request, Response
 from onhook.sip.non_invite_client import NonInviteClient
+from onhook.sip.refer import referred_by
+from onhook.sip.referral import Referral, ReferSignal
 from onhook.sip.timers import GIVE_UP
 from onhook.sip.transaction import Failure, Provisional, Success, TimedOut, Undeliverable
 from onhook.sip.validity import check_response
@@ -161,6 +164,23 @@ class OutboundSession(Machine[State]):
         self.now = now
         return self.handle(HangUp(reason))
 
+    def refer(self, refer_to: str, seconds: float, now: float) -> Outputs:
+        """Ask the far end to call `refer_to` instead of talking to us; ReferDone or ReferFailed follows.
+
+        Nothing happens where the session is not up, or a referral is under way.
+        """
+        self.now = now
+        if self.state is not State.CONFIRMED or self.dialog is None:
+            return []
+        referral = Referral(
+            self.leg,
+            partial(self._make_refer, self.dialog, refer_to),
+            may_authorize=self._may_authorize,
+            seconds=seconds,
+            now=now,
+        )
+        return self._rise(self.inside.refer(referral))
+
     def receive(self, message: Request | Response, source: Destination, now: float) -> Outputs:
         self.now = now
         if isinstance(message, Response):
@@ -175,7 +195,7 @@ class OutboundSession(Machine[State]):
             outputs += self._rise(self._invite.fail(error, now))
         for request in list(self._requests.values()):
             outputs += self._rise_request(request, request.fail(error, now))
-        return outputs
+        return outputs + self._rise(self.inside.fail(error, now))
 
     @property
     def deadline(self) -> float | None:
@@ -225,6 +245,8 @@ class OutboundSession(Machine[State]):
                 if response.branch == old.request.branch:
                     return old.receive(response, self.now)
             return []
+        if method == "REFER":
+            return self._rise(self.inside.receive_response(response, self.now))
         request = self._requests.get(response.branch)
         if request is None or request.request.method != method:
             return []
@@ -234,7 +256,7 @@ class OutboundSession(Machine[State]):
         """Pass effects on, and signals of the parts below into the table."""
         passed: Outputs = []
         for output in outputs:
-            if isinstance(output, Transmit | Record):
+            if isinstance(output, Transmit | Record | ReferSignal):
                 passed.append(output)
             else:
                 signal: object = self._challenged(output) if isinstance(output, Failure) else output
@@ -262,14 +284,16 @@ class OutboundSession(Machine[State]):
 
     def _challenged(self, failure: Failure) -> Failure | Challenged:
         """A 401 or 407 with the headers that answer it, if our credentials can and were not refused yet."""
-        response, authenticator = failure.response, self._authenticator
-        if response.status not in {401, 407} or authenticator is None:
+        response = failure.response
+        if response.status not in {401, 407} or not self._may_authorize(response):
             return failure
         method = response.cseq.method if response.cseq else ""
-        if not authenticator.take(response, method):
-            return failure
         headers = self._authorize("INVITE", self._request_uri, self._body) if method == "INVITE" else []
         return Challenged(response, tuple(headers))
+
+    def _may_authorize(self, response: Response) -> bool:
+        method = response.cseq.method if response.cseq else ""
+        return self._authenticator is not None and bool(self._authenticator.take(response, method))
 
     def _authorize(self, method: str, uri: str, body: bytes = b"") -> list[tuple[str, str]]:
         if self._authenticator is None:
@@ -334,6 +358,15 @@ class OutboundSession(Machine[State]):
             bye.headers.add("reason", reason)
         return self._start_request(bye, dialog.next_hop)
 
+    def _make_refer(self, dialog: Dialog, refer_to: str) -> tuple[Request, Destination]:
+        refer = dialog.request("REFER", via=self._via())
+        for name, value in self._authorize("REFER", refer.uri):
+            refer.headers.add(name, value)
+        refer.headers.add("contact", self._contact)
+        refer.headers.add("refer-to", refer_to)
+        refer.headers.add("referred-by", referred_by(dialog.local))
+        return refer, dialog.next_hop
+
     def _finish(self, signal: object) -> Outputs:
         """Tell the user how it ended, once."""
         self._timers.clear()
@@ -380,6 +413,7 @@ class OutboundSession(Machine[State]):
         if self._authenticator:
             self._authenticator.accept(received.response)
         self.dialog, _, outputs = self.acknowledge(received)
+        self.inside.note_allow(received.response)
         return [*outputs, Answered(received.response)]
 
     def release_surplus(self, received: Success) -> Outputs:
@@ -433,17 +467,19 @@ class OutboundSession(Machine[State]):
 
     def bye(self, hang_up: HangUp) -> Outputs:
         assert self.dialog is not None
+        self.inside.drop_referral()
         return self._send_bye(self.dialog, hang_up.reason)
 
     def bye_without_ack(self, _: AckMissing) -> Outputs:
         assert self.dialog is not None
+        self.inside.drop_referral()
         return self._send_bye(self.dialog)
 
     def released(self, _: ByeAnswered) -> Outputs:
         return self._finish(Released())
 
     def hung_up(self, arrived: ByeArrived) -> Outputs:
-        return self._finish(HungUp(arrived.request))
+        return self.inside.far_end_left() + self._finish(HungUp(arrived.request))
 
     TABLE = {
         (State.IDLE, Dial): (State.CALLING, invite),

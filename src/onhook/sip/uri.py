@@ -28,6 +28,7 @@ _HOST = re.compile(r"[\w.-]+", re.ASCII)
 """Names with "_" are no host names by the book, but containers have them."""
 _USER_SAFE = "-_.!~*'()&=+$,;?/"
 _PARAM_SAFE = "-_.!~*'()[]/:&+$"
+_HEADER_SAFE = "-_.!~*'()[]/?:+$"
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.!~*'()")
 _ESCAPE = re.compile(_ESCAPED)
 _SEPARATORS = str.maketrans("", "", "-.()")
@@ -87,6 +88,11 @@ class SipUri:
     def without_param(self, name: str) -> "SipUri":
         kept = tuple(pair for pair in self.params if unescape(pair[0]).lower() != name.lower())
         return replace(self, params=kept)
+
+    def with_header(self, name: str, value: str) -> "SipUri":
+        """With one more header for the request that is made of this URI (RFC 3261 section 19.1.1)."""
+        written = (_escape(name, _HEADER_SAFE), _escape(value, _HEADER_SAFE))
+        return replace(self, headers=(*self.headers, written))
 
     def without_headers(self) -> "SipUri":
         """Fit for a Request-URI, where headers are not allowed (RFC 3261 table 1)."""
