@@ -13,6 +13,9 @@ find_missing() {
     "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
     command -v sipp >/dev/null || missing+=(sip-tester)
     command -v baresip >/dev/null || missing+=(baresip-core)
+    command -v linphonec >/dev/null || missing+=(linphone-cli)
+    command -v rtpengine >/dev/null || missing+=(rtpengine-daemon)
+    command -v kamailio >/dev/null || missing+=(kamailio)
 }
 find_missing
 

@@ -262,6 +262,14 @@ class RtpResumed(Observed, frozen=True, kw_only=True, gc=False, tag="rtp-resumed
     silent_seconds: float
 
 
+class RelayFailed(Observed, frozen=True, kw_only=True, gc=False, tag="relay-failed"):
+    """The rtpengine that carries a leg's media does not: it refused, is silent, or has lost the leg."""
+
+    engine: str
+    """host:port of its ng socket."""
+    why: str
+
+
 PromptFault: TypeAlias = Literal[
     "",
     "uri",  # not a URL that may be fetched
@@ -547,6 +555,7 @@ Fact: TypeAlias = (
     | MediaMeasured
     | RtpStopped
     | RtpResumed
+    | RelayFailed
     | PromptStarted
     | PromptEnded
     | DigitHeard

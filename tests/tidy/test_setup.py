@@ -22,6 +22,14 @@ PROGRAMS = (
     "sha256sum",
     "true",
 )
+AGENTS = {
+    "sipp": "sip-tester",
+    "baresip": "baresip-core",
+    "linphonec": "linphone-cli",
+    "rtpengine": "rtpengine-daemon",
+    "kamailio": "kamailio",
+}
+"""Programs of others that tests call with or through, and the Debian packages they are in."""
 SAYS = '#!/bin/bash\necho "$(basename "$0") $*" >>"$CALLS"\n'
 """A stand-in for a program: writes down how it was called."""
 
@@ -78,8 +86,8 @@ class Machine:
 def machine(tmp_path: Path) -> Machine:
     machine = Machine(tmp_path)
     machine.is_somebody()
-    machine.program("sipp")
-    machine.program("baresip")
+    for program in AGENTS:
+        machine.program(program)
     return machine
 
 
@@ -140,15 +148,15 @@ def test_what_may_not_be_installed_is_named_with_the_command(machine: Machine) -
 
 
 def test_every_missing_package_is_named(machine: Machine) -> None:
-    (machine.bin / "sipp").unlink()
-    (machine.bin / "baresip").unlink()
+    for program in AGENTS:
+        (machine.bin / program).unlink()
     done = machine.setup()
     assert done.returncode == 0
-    named = "sip-tester baresip-core"
+    named = " ".join(AGENTS.values())
     assert f"setup: missing: {named}. Run: sudo apt-get install -y {named}" in done.stderr
 
 
-@pytest.mark.parametrize(("name", "package"), [("sipp", "sip-tester"), ("baresip", "baresip-core")])
+@pytest.mark.parametrize(("name", "package"), AGENTS.items())
 def test_in_ci_a_missing_package_is_a_failure(machine: Machine, name: str, package: str) -> None:
     (machine.bin / name).unlink()
     done = machine.setup(CI="true")
