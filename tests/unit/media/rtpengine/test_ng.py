@@ -49,7 +49,9 @@ def test_a_request_is_answered() -> None:
 
 def test_answers_find_their_requests() -> None:
     async def scene() -> None:
-        echo: Answer = lambda request: {"result": "ok", "call-id": request["call-id"]}  # noqa: E731
+        def echo(request: Dictionary) -> Dictionary:
+            return {"result": "ok", "call-id": request["call-id"]}
+
         async with client_and_peer(echo) as (client, peer):
             asked = [client.ask("query", {"call-id": f"call-{number}"}) for number in range(50)]
             answers = await asyncio.gather(*asked)
