@@ -1,7 +1,7 @@
 """A call driven by hand: what was sent last can be answered, time passes as told, and all is kept."""
 
 import copy
-from typing import Any
+from typing import Any, Self
 
 from onhook.calls.call import Call, leg_id
 from onhook.calls.directory import Trunk, VoiceRoute
@@ -51,10 +51,10 @@ class CallScene:
 
     # Putting in
 
-    def place(self, routed: Chosen | NotRouted | None = None) -> "CallScene":
+    def place(self, routed: Chosen | NotRouted | None = None) -> Self:
         return self.do(self.call.place(routed or Chosen(self.trunk, ROUTE), self.request("createCall", 201)))
 
-    def hang_up(self, operation: str = "hangupCall") -> "CallScene":
+    def hang_up(self, operation: str = "hangupCall") -> Self:
         return self.do(self.call.hang_up(self.request(operation)))
 
     def gets(
@@ -64,7 +64,7 @@ class CallScene:
         tag: str = "far",
         *headers: tuple[str, str],
         body: str | None = None,
-    ) -> "CallScene":
+    ) -> Self:
         """The far end answers our last request of method `to`; a 2xx to an INVITE has an SDP answer."""
         request = self.last(to)
         response = respond(request, status, to_tag=tag if status > 100 else "")
@@ -81,7 +81,7 @@ class CallScene:
 
     def asked(
         self, method: str, cseq: int = 1, *headers: tuple[str, str], body: str = "", tag: str = "far"
-    ) -> "CallScene":
+    ) -> Self:
         """The far end sends a request within the dialog."""
         invite = self.last("INVITE")
         request = Headers.of(
@@ -99,24 +99,24 @@ class CallScene:
             request.add("content-type", "application/sdp")
         return self.hears(Request(method, "sip:us@192.0.2.1", request, body.encode()).to_bytes())
 
-    def hears(self, data: bytes, *, candidates: int = 1, source: Destination = PEER) -> "CallScene":
+    def hears(self, data: bytes, *, candidates: int = 1, source: Destination = PEER) -> Self:
         return self.do(self.call.receive(parse(data), data, source, self.now, candidates=candidates))
 
-    def fails(self, error: str = "refused: nobody listens") -> "CallScene":
+    def fails(self, error: str = "refused: nobody listens") -> Self:
         return self.do(self.call.fail(PEER, error, self.now))
 
-    def hears_rtp(self) -> "CallScene":
+    def hears_rtp(self) -> Self:
         leg = leg_id(self.call.record)
         counted = MediaMeasured(at=self.now, leg=leg, sent=0, received=1, first_received_at=self.now)
         return self.do(self.call.media_seen(counted))
 
-    def restarts(self) -> "CallScene":
+    def restarts(self) -> Self:
         return self.do(self.call.restart(self.now))
 
-    def faults(self, where: str = "ValueError: no such leg") -> "CallScene":
+    def faults(self, where: str = "ValueError: no such leg") -> Self:
         return self.do(self.call.fault(where, "Traceback\nValueError: no such leg\n", self.now))
 
-    def wait(self, seconds: float) -> "CallScene":
+    def wait(self, seconds: float) -> Self:
         """Time passes, and every timer is woken on time."""
         end = self.now + seconds
         while (due := self.call.deadline) is not None and due <= end:
@@ -125,7 +125,7 @@ class CallScene:
         self.now = end
         return self
 
-    def late(self, seconds: float) -> "CallScene":
+    def late(self, seconds: float) -> Self:
         """Time passes, and no timer is woken yet: the loop is busy."""
         self.now += seconds
         return self
@@ -133,12 +133,12 @@ class CallScene:
     def request(self, operation: str, status: int = 204) -> ApiRequested:
         return ApiRequested(at=self.now, operation=operation, status=status)
 
-    def connected(self) -> "CallScene":
+    def connected(self) -> Self:
         return self.place().gets(180).gets(200)
 
     # Getting out
 
-    def do(self, effects: list[Effect]) -> "CallScene":
+    def do(self, effects: list[Effect]) -> Self:
         for effect in effects:
             if isinstance(effect, Record):
                 self.facts.append(effect.fact)

@@ -118,7 +118,9 @@ class Mix(msgspec.Struct, frozen=True, gc=False):
     """These legs are in the room, and hear each other from now on; the whole list, each time.
 
     A room is a call: its name is the callConnectionId of the call's record. A leg is in one room at most:
-    the last one that named it.
+    the last one that named it. A room is there from the first effect that names it, with or without voices:
+    ACS users who are no telephones can be played to and recorded, in silence, at the same pace. It stays when
+    its legs leave, until it is told with no voices: then it closes, with all that is under way in it.
     """
 
     room: str
@@ -157,6 +159,7 @@ AudioSource: TypeAlias = FileAudio | SpokenText | SpokenMarkup
 class PlayPrompt(msgspec.Struct, frozen=True):
     """Play these, one after the other, to some legs of a room, or (none named) to everyone in it.
 
+    A leg that has no media (an ACS user) hears nothing, and the prompt takes its time all the same.
     The world answers with `PromptStarted` when the first sound goes out, and in any case with one
     `PromptEnded`. `speech_endpoint` is the cognitiveServicesEndpoint of the call.
     """

@@ -573,3 +573,18 @@ Fact: TypeAlias = (
     | FaultRaised
 )
 Timeline: TypeAlias = list[Fact]
+OF_MEDIA = (
+    MediaMeasured,
+    RtpStopped,
+    RtpResumed,
+    PromptStarted,
+    PromptEnded,
+    DigitHeard,
+    DigitsSent,
+    SpeechBegan,
+    SpeechHeard,
+    ListeningFailed,
+    StreamChanged,
+    RecordingChanged,
+)
+"""What media observes, beside the calls that it tells of it."""

@@ -21,6 +21,7 @@ from azure.communication.callautomation.aio import CallAutomationClient as Async
 from azure.core.exceptions import ClientAuthenticationError, HttpResponseError, ResourceNotFoundError
 
 from onhook.acs.errors import ApiError
+from onhook.acs.models import PlayOptions, PlayRequest
 from onhook.server.app import make_app
 from onhook.server.certificates import CertificatePaths, prepare
 from onhook.server.serving import HttpServer, TlsFiles, serve
@@ -217,15 +218,15 @@ def test_a_call_that_is_not_there(running: Running) -> None:
     assert "'no-such-call'" in raised.value.message
 
 
-def test_an_operation_that_is_not_built(running: Running) -> None:
-    with pytest.raises(HttpResponseError) as raised:
-        running.client().get_call_connection(CALL).play_media_to_all(
-            FileSource(url="https://app.example/a.wav")
-        )
-    assert raised.value.status_code == 501
-    assert raised.value.error
-    assert raised.value.error.code == "NotImplemented"
-    assert raised.value.error.target == "play"
+def test_an_operation_on_a_call_reaches_it_whole_and_its_empty_answer_is_taken(running: Running) -> None:
+    connection = running.client().get_call_connection(CALL)
+    connection.play_media_to_all(FileSource(url="https://app.example/a.wav"), loop=True)
+    ((name, request),) = running.switchboard.operated
+    assert isinstance(request, PlayRequest)
+    assert name == "play"
+    assert request.play_sources[0].file
+    assert request.play_sources[0].file.uri == "https://app.example/a.wav"
+    assert (request.play_to, request.play_options) == ([], PlayOptions(loop=True))
 
 
 def test_our_crash_is_readable_and_hides_its_traceback(running: Running) -> None:
@@ -288,8 +289,12 @@ async def test_asynchronous_refusals(running: Running) -> None:
     async with running.async_client() as client:
         with pytest.raises(ResourceNotFoundError):
             await client.get_call_connection("no-such-call").get_call_properties()
-        with pytest.raises(HttpResponseError, match="not built"):
+        await client.get_call_connection(CALL).cancel_all_media_operations()
+        assert running.switchboard.operated == [("cancelAllMediaOperations", None)]
+        running.switchboard.breaks = ApiError(412, "8583", "It does not go with play.")
+        with pytest.raises(HttpResponseError, match="does not go with play") as raised:
             await client.get_call_connection(CALL).cancel_all_media_operations()
+        assert raised.value.status_code == 412
 
 
 @pytest.mark.parametrize("uri", ["http://app.example/events", "ftp://app.example", "no uri"])

@@ -276,6 +276,7 @@ class Call(Spine):
             record.answered_leg = connection.leg
             record.callback_uri, record.api_version = connection.callback_uri, connection.api_version
             record.operation_context, record.source_user = connection.operation_context, connection.user
+            record.media_options = connection.media_options
         elif connection not in record.connections:
             record.connections.append(connection)
         fact = ConnectionJoined(

@@ -18,7 +18,9 @@ from onhook.acs.models import (
 from onhook.acs.wire import Model
 from onhook.calls.record import Beginning, CallRecord, Connection
 from onhook.effects import Publish
+from onhook.endings.operations import result_of as result_of_operation
 from onhook.endings.verdict import Verdict
+from onhook.facts import OperationEnded
 
 CONNECTED = ResultInformation(code=200, sub_code=0, message="")
 """What the real service sends with CallConnected (validated: recorded live tests)."""
@@ -86,6 +88,12 @@ def result_of(verdict: Verdict) -> ResultInformation:
         sip_details=sip,
         q850_details=q850,
     )
+
+
+def operation_result(ended: OperationEnded) -> ResultInformation:
+    """The resultInformation of an operation's event: what the explanation of the operation says too."""
+    code, subcode, message, _ = result_of_operation(ended)
+    return ResultInformation(code=code, sub_code=subcode, message=message)
 
 
 def operation_event(

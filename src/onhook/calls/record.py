@@ -4,6 +4,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from onhook.acs.models import WebSocketMediaStreamingOptions, WebSocketTranscriptionOptions
 from onhook.endings.verdict import Verdict
 
 Beginning: TypeAlias = Literal["create", "answer", "connect"]
@@ -29,6 +30,15 @@ class LegPlan(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
     """The operation that rang it in a call that was up; empty for those called at the start."""
 
 
+class MediaOptions(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
+    """What createCall, answerCall or connect said of media for its connection."""
+
+    speech_endpoint: str = ""
+    """cognitiveServicesEndpoint"""
+    streaming: WebSocketMediaStreamingOptions | None = None
+    transcription: WebSocketTranscriptionOptions | None = None
+
+
 class Connection(msgspec.Struct, kw_only=True):
     """An application's handle on a call. The first one of a call has the id of the call itself."""
 
@@ -43,6 +53,7 @@ class Connection(msgspec.Struct, kw_only=True):
     callback_uri: str
     api_version: str
     operation_context: str = ""
+    media_options: MediaOptions = MediaOptions()
     sequence: int = 0
     """Of its last ParticipantsUpdated."""
     connected_at: float | None = None
@@ -67,6 +78,8 @@ class CallRecord(msgspec.Struct, kw_only=True):
     callback_uri: str
     api_version: str
     operation_context: str = ""
+    media_options: MediaOptions = MediaOptions()
+    """Those of the first connection."""
     source_display_name: str = ""
     trunk: str = ""
     seed: str = ""
@@ -108,5 +121,6 @@ def first_connection(record: CallRecord) -> Connection:
         callback_uri=record.callback_uri,
         api_version=record.api_version,
         operation_context=record.operation_context,
+        media_options=record.media_options,
         connected_at=record.connected_at,
     )

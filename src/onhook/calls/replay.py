@@ -24,6 +24,7 @@ from onhook.calls.routing import Chosen, NotRouted
 from onhook.effects import Destination, Effect, Record
 from onhook.endings.reading_parties import ends_call
 from onhook.facts import (
+    OF_MEDIA,
     ApiRequested,
     CallArrived,
     ConnectionJoined,
@@ -32,6 +33,7 @@ from onhook.facts import (
     InboundRefused,
     IncomingCallAnnounced,
     MediaMeasured,
+    OperationEnded,
     RouteRefused,
     RouteTaken,
     ServerRestarted,
@@ -56,6 +58,7 @@ OWN_FACTS = (
     UserLegChanged,
     ConnectionJoined,
     ConnectionLeft,
+    OperationEnded,
 )
 """What a call observes of itself, and observes again."""
 
@@ -117,9 +120,8 @@ class _Player:
         match fact:
             case SipSeen(direction="received"):
                 return self._receive(fact)
-            case SipSeen() | TimerFired():
-                due = call.deadline is not None and call.deadline <= fact.at
-                return call.handle_timeout(fact.at) if due else []
+            case SipSeen() | TimerFired() | OperationEnded():
+                return self._wake(fact.at)
             case SipUnreadable():
                 message, source = parse(fact.data), _destination(fact)
                 return call.receive(message, fact.data, source, fact.at, candidates=fact.candidates)
@@ -131,12 +133,21 @@ class _Player:
                 return call.place(self._chosen(fact), self._created)
             case ServerRestarted():
                 return call.restart(fact.at)
-            case MediaMeasured():
-                return call.media_closed(fact) if call.is_counting(fact.leg) else call.media_seen(fact)
+            case _ if isinstance(fact, OF_MEDIA):
+                return self._hear(fact)
             case _:
                 if not isinstance(fact, OWN_FACTS):
                     call.note(fact)
                 return []
+
+    def _wake(self, at: float) -> list[Effect]:
+        due = self.call.deadline is not None and self.call.deadline <= at
+        return self.call.handle_timeout(at) if due else []
+
+    def _hear(self, fact: Fact) -> list[Effect]:
+        if isinstance(fact, MediaMeasured) and self.call.is_counting(fact.leg):
+            return self.call.media_closed(fact)
+        return self.call.media_seen(fact)
 
     def _receive(self, fact: SipSeen) -> list[Effect]:
         call, message, source = self.call, parse(fact.message), _destination(fact)

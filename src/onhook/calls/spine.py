@@ -43,7 +43,21 @@ from onhook.calls.states import (
     State,
 )
 from onhook.calls.user_leg import UserLeg
-from onhook.effects import CloseMedia, Destination, Effect, Mix, Notify, Record, Transmit, Voice
+from onhook.effects import (
+    CloseMedia,
+    Destination,
+    Effect,
+    Listen,
+    Mix,
+    Notify,
+    OpenStream,
+    PlayPrompt,
+    Record,
+    SendDigits,
+    StartRecording,
+    Transmit,
+    Voice,
+)
 from onhook.endings.judge import judge
 from onhook.facts import (
     ApiRequested,
@@ -60,6 +74,10 @@ from onhook.machine import Machine, Outputs
 from onhook.sip.messages import Malformed, Message
 
 F = TypeVar("F", bound=Feature)
+UP = frozenset({State.NEW, State.CONNECTING, State.CONNECTED})
+"""States in which what an application asked for goes on."""
+IN_ROOM = (PlayPrompt, SendDigits, Listen, OpenStream, StartRecording)
+"""Effects that happen in the room of a call."""
 
 
 class Spine(Machine[State]):
@@ -95,6 +113,7 @@ class Spine(Machine[State]):
         self._bridged = False  # redirected: two telephones speak without an application
         self._features: dict[type[Feature], Feature] = {}
         self._voices: tuple[Voice, ...] = ()  # as media was last told
+        self._room = False  # media knows the room of this call
 
     # What comes. Whatever is due by the time of an input happens before it: so the order in which a call
     # saw its timers and its inputs can be told from its facts alone, and a replay takes the same way.
@@ -357,24 +376,37 @@ class Spine(Machine[State]):
 
     def _keep(self, outputs: list[Effect]) -> list[Effect]:
         """Remember all facts until the verdict; tell those who left, and at the end everybody."""
+        outputs += self._end_features()
         if self.state is not State.ENDED or self.record.ended_at is None:
             self.timeline += [effect.fact for effect in outputs if isinstance(effect, Record)]
         over, self._over = self._over, []
         outputs += [self._conclude(connection) for connection in over]
         if self.state is State.ENDED and self.record.ended_at is None:
             outputs += self._finish()
-        outputs += self._remix()
+        outputs += self._remix(outputs)
         outputs += self._notify()
         self.deadline = self._next_deadline()
         return outputs
 
-    def _remix(self) -> list[Effect]:
-        """Tell media who is in the room, when that has changed; nobody, once the call is over."""
-        voices = self.legs.voices if self.state is State.CONNECTED else ()
-        if voices == self._voices:
+    def _end_features(self) -> Outputs:
+        """What was under way in the call ends with it, and is told before the terminal events."""
+        if self.state in UP or not self._features:
             return []
-        self._voices = voices
-        return [Mix(self.record.id, voices)]
+        ended, self._features = list(self._features.values()), {}
+        return [output for each in ended for output in each.end()]
+
+    def _remix(self, outputs: Outputs) -> list[Effect]:
+        """Tell media who is in the room, when that has changed; and that it closes, once the call is over.
+
+        A call without a telephone has a room too, once something is played or recorded in it.
+        """
+        self._room = self._room or any(isinstance(output, IN_ROOM) for output in outputs)
+        over = self.state is not State.CONNECTED
+        voices = () if over else self.legs.voices
+        if voices == self._voices and not (over and self._room):
+            return []
+        self._voices, self._room = voices, not over
+        return [Mix(self.record.id, voices)] if voices or over else []
 
     def _notify(self) -> list[Notify]:
         """What subscribers are told; looked for only when somebody came, went, or the call moved on."""
@@ -417,9 +449,7 @@ class Spine(Machine[State]):
     def _close_media(self) -> Outputs:
         """The counts, its answers, end the call. A call taken up without legs asks for one too."""
         self._clocks.clear()
-        ended = [output for each in self._features.values() for output in each.end()]
-        self._features.clear()
-        ended += self._silence()
+        ended = self._silence()
         open_media = [leg for leg in self.legs.telephones if leg.media is not None]
         reached = self.legs.telephones or self.record.legs
         names = [leg.id for leg in open_media] if reached else [leg_id(self.record)]

@@ -81,7 +81,9 @@ class Engine(Protocol):
     def start(self, effect: StartMedia) -> None: ...
     def close(self, leg: str) -> MediaMeasured: ...
     def mix(self, effect: Mix) -> None:
-        """A room without voices is forgotten, with its taps and feeds."""
+        """Told without voices, a room closes with its taps and feeds. It is there from the first `mix`,
+        `feed` or `tap` that names it: a feed that nobody hears takes its time, and silence is tapped.
+        """
         ...
 
     def feed(

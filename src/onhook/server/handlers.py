@@ -191,6 +191,14 @@ BUILT: dict[str, Built] = {
         "204 validated; own leg only; CallDisconnected 200/7000 documented, what is left of it assumed",
     ),
     "terminate": Built(terminate, "204 validated; CallDisconnected 200/7000 validated"),
+    "play": Built(
+        operate,
+        "body, 202, PlayStarted, PlayCompleted and PlayFailed validated; waiting and 412/8583 documented;"
+        " what is told when the call ends assumed",
+    ),
+    "cancelAllMediaOperations": Built(
+        operate, "202 validated; PlayCanceled and RecognizeCanceled documented"
+    ),
     "hold": Built(operate, "body and 200 validated; what the held hear assumed"),
     "unhold": Built(operate, "body and 200 validated"),
     "getParticipants": Built(get_participants, "answer validated; one page, paging assumed unnecessary"),

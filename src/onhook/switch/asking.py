@@ -7,11 +7,17 @@ from dataclasses import dataclass
 
 from onhook.acs.errors import ApiError, invalid_body
 from onhook.acs.identifiers import ACS_USER_PREFIXES, communication_user, identify, normalise
-from onhook.acs.models import CallConnectionProperties, CreateCallRequest, PhoneNumberIdentifierModel
+from onhook.acs.models import (
+    AnswerCallRequest,
+    CallConnectionProperties,
+    ConnectRequest,
+    CreateCallRequest,
+    PhoneNumberIdentifierModel,
+)
 from onhook.acs.requests import Asked
 from onhook.calls.call import Call
 from onhook.calls.directory import Directory, Resource
-from onhook.calls.record import CallRecord, Connection, called_first
+from onhook.calls.record import CallRecord, Connection, MediaOptions, called_first
 
 MAX_TARGETS = 100
 MAX_LEGS = 350
@@ -79,6 +85,16 @@ def leg_seed(seed: str, number: int) -> str:
     return hashlib.sha256(f"{seed}/{number}".encode()).hexdigest()[:32] if number else seed
 
 
+def media_options(request: CreateCallRequest | AnswerCallRequest | ConnectRequest) -> MediaOptions:
+    """What is kept for the connection that `request` makes."""
+    speech = request.call_intelligence_options
+    return MediaOptions(
+        speech_endpoint=(speech.cognitive_services_endpoint or "") if speech else "",
+        streaming=request.media_streaming_options,
+        transcription=request.transcription_options,
+    )
+
+
 def new_record(
     resource: Resource, request: CreateCallRequest, asked: Asked, target: str, sources: Sources
 ) -> CallRecord:
@@ -97,6 +113,7 @@ def new_record(
         callback_uri=request.callback_uri,
         api_version=asked.api_version,
         operation_context=request.operation_context or "",
+        media_options=media_options(request),
         source_display_name=request.source_display_name or "",
         seed=sources.seed(),
         started_at=sources.now(),

@@ -37,6 +37,7 @@ from onhook.switch.asking import (
     MAX_LEGS,
     is_user,
     leg_seed,
+    media_options,
     new_record,
     parties,
     properties,
@@ -49,7 +50,7 @@ __all__ = ["Limits", "Switch"]
 
 MAX_DETAIL_CHARACTERS = 200
 """What a fact says of a createCall."""
-ACCEPTED = {operation.name: operation.success[-1] for operation in OPERATIONS}
+ACCEPTED = {operation.name: operation.success[0] for operation in OPERATIONS}
 """The status of each operation's success."""
 USED = frozenset({"answered", "rejected", "redirected"})
 """Outcomes after which a context is used up, not merely late."""
@@ -155,6 +156,7 @@ class Switch(Floor):
             callback_uri=request.callback_uri,
             api_version=asked.api_version,
             operation_context=request.operation_context or "",
+            media_options=media_options(request),
         )
         caller = call.legs.caller
         waiting = caller is not None and not caller.answered
@@ -252,6 +254,7 @@ class Switch(Floor):
             callback_uri=request.callback_uri,
             api_version=asked.api_version,
             operation_context=request.operation_context or "",
+            media_options=media_options(request),
         )
         fact = self._request_fact(asked, 200, "", leg=guid, connection=guid)
         self._add(call, connection, partial(call.join, fact, connection))

@@ -20,6 +20,7 @@ from onhook.acs.models import (
     ConnectRequest,
     CreateCallRequest,
 )
+from onhook.acs.operations import OPERATIONS
 from onhook.acs.requests import Asked, Reply
 from onhook.acs.wire import Model
 from onhook.calls.directory import Directory, Resource
@@ -158,7 +159,8 @@ class FakeSwitchboard:
         self._break()
         self.get_call(resource, call_connection_id)
         self.operated.append((asked.operation, request))
-        return None
+        answer = next(each.response for each in OPERATIONS if each.name == asked.operation)
+        return answer() if answer else None
 
     def get_participants(self, resource: Resource, call_connection_id: str) -> list[CallParticipant]:
         targets = self.get_call(resource, call_connection_id).targets or []

@@ -32,6 +32,8 @@ class Operation(msgspec.Struct, frozen=True):
     """Names what it begins: a prompt, an invitation, a recording; drawn by the switch."""
     targets: tuple[Target, ...] = ()
     """Whom it rings, with the routes, seeds and media that the switch has found for them."""
+    about: str = ""
+    """What began earlier and is named in the path: a recordingId."""
 
     @property
     def context(self) -> str:
