@@ -8,8 +8,17 @@ import msgspec
 
 from call_scene import MAX_SECONDS, SETUP_SECONDS, CallScene
 from onhook.acs.identifiers import phone_number
-from onhook.acs.models import CommunicationIdentifierModel, FileSource, PlayOptions, PlayRequest, PlaySource
-from onhook.acs.models_enums import PlaySourceType
+from onhook.acs.models import (
+    CommunicationIdentifierModel,
+    FileSource,
+    PlayOptions,
+    PlayRequest,
+    PlaySource,
+    PlaySourceType,
+    RecognizeInputType,
+    RecognizeOptions,
+    RecognizeRequest,
+)
 from onhook.acs.operations import OPERATIONS
 from onhook.acs.wire import Model
 from onhook.calls.call import leg_id
@@ -17,7 +26,17 @@ from onhook.calls.features.feature import Operation
 from onhook.calls.record import Connection
 from onhook.calls.replay import replay
 from onhook.effects import CloseMedia, Effect, MediaEffect, Mix, Record, StartMedia
-from onhook.facts import ApiRequested, Fact, OperationEnded, PromptEnded, PromptFault, PromptStarted
+from onhook.facts import (
+    ApiRequested,
+    DigitHeard,
+    Fact,
+    OperationEnded,
+    PromptEnded,
+    PromptFault,
+    PromptStarted,
+    SpeechBegan,
+    SpeechHeard,
+)
 
 CALLEE, STRANGER = phone_number("+14255550200"), phone_number("+14255550999")
 SUCCESS = {operation.name: operation.success[0] for operation in OPERATIONS}
@@ -43,6 +62,28 @@ def play(
         interrupt_call_media_operation=interrupt,
         operation_context=context,
         operation_callback_uri=callback,
+    )
+
+
+def recognize(
+    kind: str = "dtmf",
+    *,
+    prompt: bool = False,
+    interrupt_prompt: bool | None = None,
+    interrupt: bool | None = None,
+    target: CommunicationIdentifierModel = CALLEE,
+    context: str | None = None,
+    **options: Any,
+) -> RecognizeRequest:
+    """`options` are those of recognizeOptions, in the words of the models."""
+    return RecognizeRequest(
+        recognize_input_type=RecognizeInputType(kind),
+        play_prompt=file_source() if prompt else None,
+        interrupt_call_media_operation=interrupt,
+        recognize_options=RecognizeOptions(
+            target_participant=target, interrupt_prompt=interrupt_prompt, **options
+        ),
+        operation_context=context,
     )
 
 
@@ -91,6 +132,9 @@ class MediaScene(CallScene):
     def plays(self, request: PlayRequest | None = None, *, by: Connection | None = None) -> str:
         return self.ask("play", request or play(), by=by)
 
+    def recognizes(self, kind: str = "dtmf", *, by: Connection | None = None, **options: Any) -> str:
+        return self.ask("recognize", recognize(kind, **options), by=by)
+
     def tells(self, fact: Fact) -> Self:
         self.do(self.call.media_seen(fact))
         return self
@@ -105,6 +149,26 @@ class MediaScene(CallScene):
         return self.tells(
             PromptEnded(
                 at=self.now, prompt=prompt, how="failed", fault=fault, source=source, detail="it is an MP3"
+            )
+        )
+
+    def presses(self, *digits: str, leg: str = "") -> Self:
+        for digit in digits:
+            self.tells(DigitHeard(at=self.now, leg=leg or self.leg, digit=digit))
+        return self
+
+    def begins_to_speak(self, action: str) -> Self:
+        return self.tells(SpeechBegan(at=self.now, leg=self.leg, listening=f"{action}.ear"))
+
+    def says(self, action: str, text: str, *, final: bool = True) -> Self:
+        return self.tells(
+            SpeechHeard(
+                at=self.now,
+                leg=self.leg,
+                listening=f"{action}.ear",
+                text=text,
+                confidence=0.75 if text else 0.0,
+                final=final,
             )
         )
 

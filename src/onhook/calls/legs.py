@@ -13,6 +13,7 @@ from onhook.effects import Destination, Voice
 
 Telephone: TypeAlias = PhoneLeg | InboundLeg
 Leg: TypeAlias = Telephone | UserLeg
+PARTIES_OF_TWO = 2
 
 
 class Legs:
@@ -67,6 +68,11 @@ class Legs:
     @property
     def connected(self) -> list[Leg]:
         return [leg for leg in self if leg.standing is Standing.CONNECTED]
+
+    @property
+    def group(self) -> bool:
+        """More than two are connected, the applications' own legs among them (assumed for a group call)."""
+        return len(self.connected) > PARTIES_OF_TWO
 
     @property
     def voices(self) -> tuple[Voice, ...]:

@@ -196,6 +196,11 @@ BUILT: dict[str, Built] = {
         "body, 202, PlayStarted, PlayCompleted and PlayFailed validated; waiting and 412/8583 documented;"
         " what is told when the call ends assumed",
     ),
+    "recognize": Built(
+        operate,
+        "body and 202 validated; results, failures and timeouts documented; 400/8532 in RecognizeCompleted as"
+        " the later pages say; the stop tone is not in the result, assumed",
+    ),
     "cancelAllMediaOperations": Built(
         operate, "202 validated; PlayCanceled and RecognizeCanceled documented"
     ),

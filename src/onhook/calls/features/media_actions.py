@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from onhook.acs.errors import ApiError
-from onhook.acs.models import PlayRequest
+from onhook.acs.models import PlayRequest, RecognizeRequest
 from onhook.calls.features.feature import Feature, Operation
 from onhook.calls.features.lanes import (
     MAX_WAITING,
@@ -25,9 +25,19 @@ from onhook.calls.features.lanes import (
 )
 from onhook.calls.features.media_operation import Finished, MediaOperation
 from onhook.calls.features.playing import Play
+from onhook.calls.features.recognizing import Recognize
 from onhook.calls.legs import Leg
 from onhook.calls.record import Connection
-from onhook.facts import Fact, OperationEnd, PromptEnded, PromptStarted
+from onhook.facts import (
+    DigitHeard,
+    Fact,
+    ListeningFailed,
+    OperationEnd,
+    PromptEnded,
+    PromptStarted,
+    SpeechBegan,
+    SpeechHeard,
+)
 from onhook.machine import Outputs
 
 if TYPE_CHECKING:
@@ -42,7 +52,7 @@ LEFT = "the application left the call"
 
 
 class MediaActions(Feature):
-    OPERATIONS = ("play", "cancelAllMediaOperations")
+    OPERATIONS = ("play", "recognize", "cancelAllMediaOperations")
 
     def __init__(self, call: "Spine") -> None:
         super().__init__(call)
@@ -76,6 +86,8 @@ class MediaActions(Feature):
         match asked.request:
             case PlayRequest() as request:
                 return Play(self.call, asked, request)
+            case RecognizeRequest() as request:
+                return Recognize(self.call, asked, request)
             case _:
                 raise TypeError(f"{asked.name} was given {type(asked.request).__name__}")
 
@@ -153,9 +165,13 @@ class MediaActions(Feature):
     # What happens
 
     def take(self, fact: Fact) -> Outputs:
-        name = _named(fact)
-        operation = self._operations.get(name.partition(".")[0]) if name else None
-        return [] if operation is None else self._raise(operation.take(fact))
+        return [output for each in self._concerned(fact) for output in self._raise(each.take(fact))]
+
+    def _concerned(self, fact: Fact) -> list[MediaOperation]:
+        if isinstance(fact, DigitHeard):
+            return [each for each in self._operations.values() if fact.leg in each.legs]
+        operation = self._operations.get(_named(fact).partition(".")[0])
+        return [] if operation is None else [operation]
 
     def left(self, leg: Leg) -> Outputs:
         concerned = [each for each in self._operations.values() if leg.id in each.legs]
@@ -188,5 +204,7 @@ def _named(fact: Fact) -> str:
     match fact:
         case PromptStarted() | PromptEnded():
             return fact.prompt
+        case SpeechBegan() | SpeechHeard() | ListeningFailed():
+            return fact.listening
         case _:
             return ""
