@@ -1,6 +1,6 @@
 """Timelines written by hand, for tests: a `Story` tells what happened, second by second."""
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from onhook.facts import (
     ApiRequested,
@@ -20,6 +20,8 @@ from onhook.facts import (
     Refusal,
     RouteRefused,
     RouteTaken,
+    RtpResumed,
+    RtpStopped,
     ServerRestarted,
     SipSeen,
     SipUnreadable,
@@ -273,7 +275,9 @@ class Story:
     def left(self, connection: str) -> Self:
         return self.add(ConnectionLeft(at=self.now, connection=connection))
 
-    def media(self, *, sent: int = 100, received: int = 100, last: float | None = None) -> Self:
+    def media(
+        self, *, sent: int = 100, received: int = 100, last: float | None = None, **counts: Any
+    ) -> Self:
         first = START if received else None
         return self.add(
             MediaMeasured(
@@ -284,8 +288,23 @@ class Story:
                 first_received_at=first,
                 last_received_at=last,
                 codec="PCMU",
+                **counts,
             )
         )
+
+    def rtp_stops(self, *, sent: int = 500, received: int = 0, after: float = 10.0) -> Self:
+        """No RTP for `after` seconds."""
+        self.wait(after)
+        return self.add(
+            RtpStopped(at=self.now, leg=self.leg, silent_seconds=after, received=received, sent=sent)
+        )
+
+    def rtp_resumes(self, after: float = 20.0) -> Self:
+        return self.add(RtpResumed(at=self.now, leg=self.leg, silent_seconds=after))
+
+    def given_up(self) -> Self:
+        """Our side ends the call, as no RTP comes."""
+        return self.wait(290).timer("no-rtp", 300).bye("sent").bye_ok("received")
 
     def delivery(
         self, status: int | None = 200, *, event: str = "e1", attempt: int = 1, error: str = ""
@@ -407,6 +426,31 @@ SAMPLES: dict[str, Timeline] = {
     "call-too-long": begun().up().wait(60).timer("duration", 60).bye("sent").bye_ok("received").facts,
     "hung-up-by-app": begun().up().wait(2).api("hangUp").bye("sent").bye_ok("received").facts,
     "ack-lost": _lost_ack(),
+    "srtp-mismatch": (
+        begun().up().wait(8).bye("received").bye_ok("sent").media(received=0, undecipherable=398).facts
+    ),
+    "codec-not-agreed": (
+        Story(inbound=True)
+        .up()
+        .wait(8)
+        .bye("received")
+        .bye_ok("sent")
+        .media(received=0, wrong_codec=398, wrong_types=(18,))
+        .facts
+    ),
+    "one-way-audio": (
+        begun().up().wait(8).bye("received").bye_ok("sent").media(received=400, far_lost=97).facts
+    ),
+    "no-rtp-ever": begun().up().rtp_stops().given_up().media(sent=15000, received=0).facts,
+    "rtp-stopped": (
+        begun()
+        .up()
+        .wait(30)
+        .rtp_stops(received=1500, sent=2000)
+        .given_up()
+        .media(sent=16500, received=1500)
+        .facts
+    ),
     "hung-up-by-network": begun().up().bye("received", "Reason: Q.850;cause=38").bye_ok("sent").facts,
     "hung-up-by-phone": begun().up().wait(2).bye("received").bye_ok("sent").facts,
     "caller-hung-up": Story(inbound=True).up().wait(2).bye("received").bye_ok("sent").facts,

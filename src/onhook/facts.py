@@ -48,9 +48,11 @@ class SipUnreadable(Observed, frozen=True, kw_only=True, gc=False, tag="sip-unre
 
 
 class TimerFired(Observed, frozen=True, kw_only=True, gc=False, tag="timer"):
-    """A timer ran out: a letter is RFC 3261's; `no-response`, `setup`, `ring`, `duration`, `release` ours.
+    """A timer ran out: a letter is RFC 3261's; the others are ours.
 
-    `ring` is the time that a call which came in, or a user who is called, may ring; it names the ringing leg.
+    `no-response`, `setup`, `duration`, `release`; `ring`, the time that a call which came in, or a user who
+    is called, may ring: it names the ringing leg; `no-rtp`, the time that a leg may be without RTP: our side
+    then ends that leg.
     """
 
     name: str
@@ -249,7 +251,10 @@ class MediaMeasured(Observed, frozen=True, kw_only=True, gc=False, tag="media"):
 
 
 class RtpStopped(Observed, frozen=True, kw_only=True, gc=False, tag="rtp-stopped"):
-    """No RTP of a leg came for `silent_seconds`. `received` counts what came before: maybe 0."""
+    """No RTP of a leg came that could be used, for `silent_seconds`. `received` counts what came before.
+
+    Told once; `RtpResumed` follows if it comes again. Not told while the far end is not expected to send.
+    """
 
     silent_seconds: float
     received: int

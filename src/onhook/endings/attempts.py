@@ -10,7 +10,7 @@ from onhook.facts import (
     Timeline,
 )
 
-Stop: TypeAlias = Literal["", "hang-up", "setup", "duration"]
+Stop: TypeAlias = Literal["", "hang-up", "setup", "duration", "no-rtp"]
 """Why our side ended the call: the application asked, or one of the call's own timers ran out."""
 
 EndedBy: TypeAlias = Literal[

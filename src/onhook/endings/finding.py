@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from onhook.endings.attempts import Attempt, Reading
+from onhook.endings.attempts import Attempt, Reading, Stop
 from onhook.endings.cast import raw_id_name, user_name
 from onhook.endings.codes import q850_name
 from onhook.endings.parties import UserLeg
@@ -18,12 +18,20 @@ from onhook.facts import (
     TransportFailed,
 )
 
+OUR_TIMES: dict[Stop, str] = {
+    "setup": "the time allowed for the set-up",
+    "duration": "the time a call may last",
+    "no-rtp": "the time that a call may be without RTP",
+}
+
 
 class Finding(NamedTuple):
     """Evidence that an ending fits. `signal` is the message whose SIP status and Q.850 cause are reported."""
 
     evidence: list[Proof]
     signal: Signal | None = None
+    pair: tuple[int, int] | None = None
+    """Code and subcode, where they follow from how it ended and not from the page."""
 
 
 def ordered(proofs: Iterable[Proof | None]) -> list[Proof]:
@@ -152,8 +160,7 @@ def stopped(reading: Reading) -> Proof | None:
     if isinstance(fact, ApiRequested):
         return Proof(reading.stop, f"the application asked to end the call ({printable(fact.operation)})")
     seconds = fact.after_seconds if isinstance(fact, TimerFired) else 0.0
-    what = "the time allowed for the set-up" if reading.stop_kind == "setup" else "the time a call may last"
-    return Proof(reading.stop, f"{what}, {seconds:g} s, ran out")
+    return Proof(reading.stop, f"{OUR_TIMES.get(reading.stop_kind, 'a time')}, {seconds:g} s, ran out")
 
 
 def cancelled(reading: Reading, attempt: Attempt) -> Proof | None:

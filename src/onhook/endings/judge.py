@@ -54,7 +54,7 @@ def _leftover(reading: Reading) -> Finding:
 
 def _verdict(reading: Reading, found: Page, finding: Finding) -> Verdict:
     front, signal = found.front, finding.signal
-    code, subcode = found.codes(signal.status if signal else None)
+    code, subcode = finding.pair or found.codes(signal.status if signal else None)
     theirs = _theirs(reading, signal)
     status, phrase = _sip_of(theirs)
     cause = theirs.reasons.q850_cause if theirs else None
@@ -63,12 +63,12 @@ def _verdict(reading: Reading, found: Page, finding: Finding) -> Verdict:
         ending=found.id,
         code=code,
         subcode=subcode,
-        event_code=code if front.event_code is None else front.event_code,
+        event_code=front.event_code or code or 200,
         message=_message(found, signal, code, subcode),
         category=category_of(code, subcode).name or NO_CATEGORY,
         fault=front.fault,
         evidence=tuple(finding.evidence),
-        remarks=tuple(remarks_of(reading)),
+        remarks=tuple(each for each in remarks_of(reading) if each not in finding.evidence),
         confidence=_lowered(front.confidence) if contradiction(signal) else front.confidence,
         sip_status=status,
         sip_reason=phrase,

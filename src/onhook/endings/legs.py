@@ -58,7 +58,7 @@ def _talks(reading: Reading, number: int) -> bool:
 
 def _deciding(found: list[Reading]) -> Reading:
     ours = [each for each in found if each.fault or each.restarted]
-    stopped = [each for each in found if each.stop]
+    stopped = [each for each in found if each.stop and each.stop_kind != "no-rtp"]
     answered = [each for each in found if _answered(each)]
     if ours:
         return max(ours, key=_answered)
@@ -94,6 +94,8 @@ def _end(reading: Reading) -> int:
 def _by_itself(reading: Reading) -> bool:
     """Did this leg end by its own doing?"""
     attempt, user = reading.attempt, reading.parties.user
+    if reading.stop_kind == "no-rtp":
+        return True
     if attempt is None:
         return user is not None and user.why in {"none", "busy", "forbidden", "rang-out", "hung-up"}
     return reading.ended > 0 and not _consequence(attempt)

@@ -29,6 +29,9 @@ SECTIONS = (
 )
 """The headings of every page, in this order."""
 
+HUNG_UP = ((0, 560000), (0, 540000))
+"""The pairs of a normal hang-up of the far end: of the phone that was called, and of the caller."""
+
 BLOCKS = ("scenario", "ladder")
 
 
@@ -53,6 +56,8 @@ class Front(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """What the codes rest on: a page of Microsoft's by name, or the reason of an assumption."""
     statuses: tuple[str, ...] = ()
     """SIP statuses that the page stands for ("407", "400-499"): the codes of a verdict follow the status."""
+    hung_up: bool = False
+    """The far end may hang up on it first: the pair is then that of the hang-up, 0/560000 or 0/540000."""
     provoked: str = ""
     """Why no scenario can provoke it yet; empty means that the scenario block does."""
     rule: str = ""
@@ -117,7 +122,11 @@ def pages_by_codes() -> dict[tuple[int, int], list[str]]:
             exact.setdefault(found.codes(), []).append(ending)
         for status in found.statuses():
             ranges.setdefault(found.codes(status), []).append(ending)
-    return ranges | exact
+    both = ranges | exact
+    for ending, found in pages().items():
+        for pair in HUNG_UP if found.front.hung_up else ():
+            both.setdefault(pair, []).append(ending)
+    return both
 
 
 def read_page(ending: str, text: str) -> Page:

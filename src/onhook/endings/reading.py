@@ -63,7 +63,7 @@ from onhook.facts import (
     UserLegChanged,
 )
 
-STOP_TIMERS: dict[str, Stop] = {"setup": "setup", "duration": "duration"}
+STOP_TIMERS: dict[str, Stop] = {"setup": "setup", "duration": "duration", "no-rtp": "no-rtp"}
 RELEASE_TIMER = "release"
 """Our side had hung up, and the application was told so without the far end's word."""
 SILENCE_TIMERS = frozenset({"no-response", "B"})
@@ -169,7 +169,9 @@ def _route_refused(reading: Reading, _fact: RouteRefused, number: int) -> None:
 
 def _media(reading: Reading, fact: MediaMeasured, number: int) -> None:
     attempt = reading.by_leg.get(fact.leg) or (None if fact.leg else reading.attempt)
-    if attempt is not None:
+    if (
+        attempt is not None and not 0 < reading.ended < attempt.media
+    ):  # the first count after the end is the last
         attempt.media = number
 
 

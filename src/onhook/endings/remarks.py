@@ -5,6 +5,7 @@ from collections.abc import Callable
 from onhook.endings import finding as say
 from onhook.endings.attempts import Reading
 from onhook.endings.codes import q850_to_sip, sip_to_q850
+from onhook.endings.remarks_media import media_remarks
 from onhook.endings.rules_talking import ack_lost
 from onhook.endings.signals import Signal, printable, status_of
 from onhook.endings.verdict import Proof
@@ -12,9 +13,6 @@ from onhook.facts import ApiRequested, EventAttempted, SipUnreadable, TransportF
 
 MAX_REMARKS = 20
 """Remarks of one verdict; the last one then counts those left out."""
-
-MEDIA_GAP_SECONDS = 5.0
-"""Silence before the end from which on it is worth a remark."""
 
 NORMAL_CLEARING = 16
 
@@ -121,23 +119,6 @@ def _challenges(reading: Reading) -> list[Proof]:
     return [Proof(number, "the trunk asked for credentials and took ours") for number in attempt.challenges]
 
 
-def _media(reading: Reading) -> list[Proof]:
-    found: list[Proof] = []
-    for attempt in reading.attempts:
-        measured = say.media(reading, attempt.media)
-        if measured is None or not attempt.answer:
-            continue
-        if not measured.received:
-            who = reading.party(attempt.leg)
-            words = f"no RTP came from {who} while the call was up ({measured.sent} packets sent)"
-            found.append(Proof(attempt.media, words))
-        elif attempt.bye is not None and measured.last_received_at is not None:
-            gap = reading.timeline[attempt.bye.fact - 1].at - measured.last_received_at
-            if gap >= MEDIA_GAP_SECONDS:
-                found.append(Proof(attempt.media, f"the last RTP had come {gap:.1f} s before the end"))
-    return found
-
-
 def _refused_otherwise(reading: Reading) -> list[Proof]:
     """After our CANCEL the trunk answered with another status than 487."""
     attempt = reading.attempt
@@ -202,7 +183,7 @@ _LOOKS: tuple[Callable[[Reading], list[Proof]], ...] = (
     _answers,
     _repeats,
     _challenges,
-    _media,
+    media_remarks,
     _refused_otherwise,
     _refused_requests,
     _late,

@@ -8,6 +8,7 @@ page of its own before its class.
 from typing import NamedTuple
 
 from onhook.endings import rules_incoming as incoming
+from onhook.endings import rules_media as media
 from onhook.endings import rules_setup as setup
 from onhook.endings import rules_talking as talking
 from onhook.endings import rules_users as users
@@ -25,7 +26,7 @@ class Rule(NamedTuple):
 
 
 def either(first: Find, second: Find) -> Find:
-    """One ending that telephones and users come to by different facts."""
+    """One ending that is come to by different facts."""
 
     def find(reading: Reading) -> Finding | None:
         return first(reading) or second(reading)
@@ -54,6 +55,14 @@ RULES: tuple[Rule, ...] = (
     Rule("hung-up-by-app", either(talking.ended_by_app, users.user_hung_up)),
     Rule("ack-lost", talking.ack_lost),
     Rule("hung-up-by-network", talking.phone_cut_off),
+    Rule("srtp-mismatch", either(media.silent(media.undecipherable), media.unheard(media.undecipherable))),
+    Rule(
+        "codec-not-agreed",
+        either(media.silent(media.in_another_codec), media.unheard(media.in_another_codec)),
+    ),
+    Rule("one-way-audio", either(media.silent(media.one_way), media.unheard(media.one_way))),
+    Rule("no-rtp-ever", either(media.silent(media.nothing), media.unheard(media.nothing))),
+    Rule("rtp-stopped", media.silent(media.stopped)),
     Rule("hung-up-by-phone", talking.phone_hung_up),
     Rule("caller-hung-up", talking.caller_hung_up),
     Rule("answer-unacknowledged", talking.answer_unacknowledged),

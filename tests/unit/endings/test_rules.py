@@ -111,6 +111,11 @@ CODES = {
     "user-not-registered": (480, 10037, 480),
     "user-rang-out": (487, 10004, 487),
     "left-alone": (0, 5010, 200),
+    "no-rtp-ever": (410, 301004, 410),
+    "rtp-stopped": (410, 531005, 410),
+    "one-way-audio": (0, 560000, 200),
+    "srtp-mismatch": (0, 560000, 200),
+    "codec-not-agreed": (0, 540000, 200),
     "inbound-busy": (486, 540486, 486),
     "inbound-refused": (415, 540415, 415),
 }

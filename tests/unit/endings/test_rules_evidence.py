@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import pytest
 
+from media_evidence import MEDIA_EVIDENCE
 from onhook.endings.judge import judge
 from onhook.endings.rules import RULES
 from timelines import SAMPLES
@@ -501,6 +502,7 @@ EXPECTED: dict[str, Expected] = {
             (5, "timer ring ran out after 30 s: nobody had answered or declined"),
         ],
     ),
+    **{ending: Expected(*told) for ending, told in MEDIA_EVIDENCE.items()},
 }
 
 
