@@ -16,7 +16,8 @@ from typing import Any
 import onhook
 from onhook.cli.outcome import MEANINGS
 from onhook.cli.parser import build_parser
-from onhook.config.schema import LISTED, NAMED, OPTIONAL, REQUIRED, SECTIONS, Setting, as_toml, settings
+from onhook.config.schema import LISTED, NAMED, OPTIONAL, SECTIONS
+from onhook.config.table import REQUIRED, Setting, as_toml, settings
 from onhook.endings.codes import CodeRow, rows
 from onhook.endings.match import pair_text
 from onhook.endings.pages import pages

@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeAlias, cast
 
-from onhook.config import schema
+from onhook.config import schema, table
 from onhook.config.faults import ConfigError, Fault, Place, did_you_mean, shown
 from onhook.config.lines import Path, key_lines
 
@@ -75,7 +75,7 @@ def title(key: SectionKey) -> str:
 
 def names_of(section: str) -> list[str]:
     """Names of a section's settings."""
-    return [setting.name for setting in schema.settings(schema.SECTIONS[section])]
+    return [setting.name for setting in table.settings(schema.SECTIONS[section])]
 
 
 def read_file(draft: Draft, text: str) -> None:

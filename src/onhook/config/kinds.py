@@ -79,6 +79,12 @@ def seconds(lowest: float, highest: float, example: float) -> Kind[float]:
     return Kind(f"a number of seconds {lowest:g}–{highest:g}", f"{example:g}", read)
 
 
+def hours(lowest: float, highest: float, example: float) -> Kind[float]:
+    """A length of time in hours, bounds included, fractions allowed."""
+    as_seconds = seconds(lowest, highest, example)
+    return Kind(f"a number of hours {lowest:g}–{highest:g}", f"{example:g}", as_seconds.read)
+
+
 def one_of(*words: str) -> Kind[str]:
     """One of a few words."""
     expected = f"one of {', '.join(words[:-1])} or {words[-1]}"
@@ -204,6 +210,12 @@ HOSTNAME = text("a host name or an IP address", "sbc.example.com", is_host)
 MAYBE_HOST = text(
     "a host name, an IP address, or nothing", "203.0.113.7", lambda value: not value or is_host(value)
 )
+MAYBE_ENDPOINT = text(
+    "a host name, host:port, or nothing",
+    "rec.local.asm.skype.com:8443",
+    lambda value: not value or is_host(value.rpartition(":")[0] or value),
+)
+MAYBE_PATH = text("a path, or nothing", "recordings", lambda _value: True)
 HOSTNAMES = many(HOSTNAME, "a list of host names", '["calls.example.com"]', at_most=100)
 ENDPOINT = text(
     "host:port", "calls.example.com:443", lambda value: is_host(value.rpartition(":")[0] or value)

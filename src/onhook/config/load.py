@@ -8,7 +8,7 @@ from typing import Any
 
 from onhook.calls.directory import Directory, Resource, Trunk, VoiceRoute
 from onhook.calls.grid import Subscription
-from onhook.config import schema
+from onhook.config import schema, table
 from onhook.config.checks import cross_check, warnings
 from onhook.config.drafts import (
     MAX_FILE_BYTES,
@@ -22,7 +22,8 @@ from onhook.config.drafts import (
 )
 from onhook.config.faults import ConfigError, Fault, Place, shown
 from onhook.config.kinds import Unfit
-from onhook.config.schema import OPTIONAL, REQUIRED, Config, Setting
+from onhook.config.schema import OPTIONAL, Config
+from onhook.config.table import REQUIRED, Setting
 
 _ID_SPACE = uuid.UUID("0d0e0f00-0000-4000-8000-000000000000")
 EVERY_NUMBER = r"\+\d+"
@@ -101,7 +102,7 @@ def _read_section(draft: Draft, key: SectionKey) -> dict[str, Any] | None:
     values: dict[str, Any] = {}
     before = len(draft.faults)
     given = draft.values[key]
-    for setting in schema.settings(schema.SECTIONS[key[0]]):
+    for setting in table.settings(schema.SECTIONS[key[0]]):
         if setting.name in given:
             values[setting.name] = _read_value(draft, key, setting, given[setting.name])
         elif setting.default is not REQUIRED:

@@ -5,11 +5,14 @@ the sections. Fields of the same name are handed over as they are.
 """
 
 import dataclasses
+from pathlib import Path
 from typing import Any, TypeVar
 
 from onhook.config.schema import WILDCARDS, Config
 from onhook.delivery.schedule import Schedule
+from onhook.media.recordings.settings import RecordingSettings
 from onhook.media.settings import MediaSettings
+from onhook.media.streams.settings import StreamSettings
 from onhook.net.settings import NetworkSettings
 from onhook.server.identity_api import IdentityLimits
 from onhook.server.settings import ServerSettings
@@ -29,6 +32,16 @@ def media_settings(config: Config) -> MediaSettings:
     if host in WILDCARDS and not advertised:
         advertised = WILDCARDS[host]  # checks.py lets this pass only if every trunk is on this machine
     return _fill(MediaSettings, config.media, host=host, advertised_host=advertised)
+
+
+def recording_settings(config: Config) -> RecordingSettings:
+    """Recordings lie with the other files of the server, if nothing else is said."""
+    directory = config.recording.directory or Path(config.server.data_directory) / "recordings"
+    return _fill(RecordingSettings, config.recording, directory=Path(directory))
+
+
+def stream_settings(config: Config) -> StreamSettings:
+    return _fill(StreamSettings, config.streaming)
 
 
 def server_settings(config: Config) -> ServerSettings:

@@ -6,24 +6,22 @@ that several can exist of (resource, trunk, route) become the types of calls/dir
 """
 
 import dataclasses
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 import msgspec
 
 from onhook.calls import grid
 from onhook.calls.directory import Directory, Trunk, VoiceRoute
 from onhook.config import kinds
-from onhook.config.kinds import Kind
+from onhook.config.captures import RecordingSettings, StreamingSettings
+from onhook.config.table import REQUIRED, defaults, setting
 from onhook.delivery.refused_networks import METADATA_NETWORKS
 from onhook.delivery.schedule import Schedule
 from onhook.media.settings import MediaSettings as MediaPart
 from onhook.net.settings import NetworkSettings
 from onhook.server.identity_api import IdentityLimits
 from onhook.server.settings import ServerSettings as ServerPart
-
-T = TypeVar("T")
 
 DEVELOPMENT_KEY = "b25ob29rOmRldmVsb3BtZW50LW9ubHk6dGhpcy1rZXktaXMtcHVibGlzaGVkLWFuZC1wcm90ZWN0cy1ub25lIQ=="
 """The one access key of a server without configuration. Everybody knows it: for development only."""
@@ -33,63 +31,13 @@ DEVELOPMENT_NUMBERS = tuple(f"+1425555010{digit}" for digit in range(10))
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # names of every interface
 """Addresses that mean every interface, and where this machine itself reaches what listens there."""
 
-REQUIRED: Any = object()
-"""The default of a setting that has none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One row of the table. `default` is the typed value, `REQUIRED` if there is none."""
-
-    name: str
-    kind: Kind[Any]
-    default: Any
-    meaning: str
-    secret: bool
-
-    @property
-    def example(self) -> str:
-        """TOML that would do: the default where it says something, else the kind's own example."""
-        return self.kind.example if self.default in (REQUIRED, "", ()) else as_toml(self.default)
-
-
-def as_toml(value: object) -> str:
-    """A setting's value as TOML writes it."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, tuple | list):
-        return f"[{', '.join(map(as_toml, value))}]"  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]  # any values
-    if isinstance(value, float):
-        return f"{value:g}" if value < 1e6 else str(int(value))
-    if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return str(value)
-
-
-def setting(kind: Kind[T], default: T, meaning: str, *, secret: bool = False) -> T:
-    """A field of a section; to the type checker just its default."""
-    return dataclasses.field(default=default, metadata={"kind": kind, "meaning": meaning, "secret": secret})
-
-
-def settings(section: type[Any]) -> Iterator[Setting]:
-    """The rows of a section, in the order in which they are written down."""
-    for field in dataclasses.fields(section):
-        meta = field.metadata
-        yield Setting(field.name, meta["kind"], field.default, meta["meaning"], meta["secret"])
-
-
-def _defaults(part: type[Any]) -> dict[str, Any]:
-    """The defaults that a part of the house has for its own settings: said there, and only there."""
-    return {field.name: field.default for field in dataclasses.fields(part)}
-
-
-_SERVER = _defaults(ServerPart)
-_NETWORK = _defaults(NetworkSettings)
-_MEDIA = _defaults(MediaPart)
-_SCHEDULE = _defaults(Schedule)
-_IDENTITY = _defaults(IdentityLimits)
-_TRUNK = _defaults(Trunk)
-_ROUTE = _defaults(VoiceRoute)
+_SERVER = defaults(ServerPart)
+_NETWORK = defaults(NetworkSettings)
+_MEDIA = defaults(MediaPart)
+_SCHEDULE = defaults(Schedule)
+_IDENTITY = defaults(IdentityLimits)
+_TRUNK = defaults(Trunk)
+_ROUTE = defaults(VoiceRoute)
 _SUBSCRIPTION = {each.name: each.default for each in msgspec.structs.fields(grid.Subscription)}
 
 
@@ -449,6 +397,8 @@ class Config:
     delivery: DeliverySettings = DeliverySettings()
     limits: LimitsSettings = LimitsSettings()
     carrier: CarrierSettings = CarrierSettings()
+    recording: RecordingSettings = dataclasses.field(default_factory=RecordingSettings)
+    streaming: StreamingSettings = dataclasses.field(default_factory=StreamingSettings)
     directory: Directory = dataclasses.field(default_factory=Directory)
     subscriptions: tuple[grid.Subscription, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -463,6 +413,8 @@ SINGLE = (
     DeliverySettings,
     LimitsSettings,
     CarrierSettings,
+    RecordingSettings,
+    StreamingSettings,
 )
 """Sections that exist once: [server]."""
 NAMED = (ResourceSection, TrunkSection, SubscriptionSection)

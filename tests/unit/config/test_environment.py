@@ -6,7 +6,8 @@ import pytest
 
 from onhook.calls.numbers import fault_in
 from onhook.config import DEVELOPMENT_KEY, ConfigError, load
-from onhook.config.schema import NAMED, SECTIONS, SINGLE, settings
+from onhook.config.schema import NAMED, SECTIONS, SINGLE
+from onhook.config.table import settings
 
 KEY = "c2l4dGVlbi1ieXRlcy1rZXk="
 
@@ -212,6 +213,11 @@ VALUES = {
     "sip_routing": "file",
     "api_trunk_transport": "tcp",
     "refused_networks": "10.0.0.0/8,fd00::/8",
+    "public_host": "recordings.example:8443",
+    "chunk_hours": "2",
+    "storage_http": "never",
+    "plain_ws": "never",
+    "max_message_bytes": "65536",
 }
 
 

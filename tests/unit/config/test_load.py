@@ -316,7 +316,7 @@ WRONG = [
         1,
         (
             "port: no such section. Sections are server, sip, media, store, delivery, "
-            "limits, carrier, resource, trunk, subscription, route."
+            "limits, carrier, recording, streaming, resource, trunk, subscription, route."
         ),
     ),
     ("server = 1", 1, "server: expected a section, got 1. Write [server]."),

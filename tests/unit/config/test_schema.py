@@ -8,10 +8,13 @@ import pytest
 
 from onhook.config import load, parts
 from onhook.config.kinds import Unfit
-from onhook.config.schema import REQUIRED, SECTIONS, Setting, as_toml, settings
+from onhook.config.schema import SECTIONS
+from onhook.config.table import REQUIRED, Setting, as_toml, settings
 from onhook.delivery.courier import MAX_POSTS_AT_A_TIME
 from onhook.delivery.schedule import Schedule
+from onhook.media.recordings.settings import RecordingSettings
 from onhook.media.settings import MediaSettings
+from onhook.media.streams.settings import StreamSettings
 from onhook.net.settings import NetworkSettings
 from onhook.server.settings import ServerSettings
 from onhook.switch.switch import Limits
@@ -55,10 +58,11 @@ def test_a_section_says_what_it_is(section: str) -> None:
     assert section == SECTIONS[section].SECTION
 
 
-def test_units_stand_last_in_names() -> None:
-    lengths = [setting.name for _, setting in ALL if "seconds" in setting.kind.expected]
+@pytest.mark.parametrize("unit", ["seconds", "hours"])
+def test_units_stand_last_in_names(unit: str) -> None:
+    lengths = [setting.name for _, setting in ALL if f"{unit} " in f"{setting.kind.expected} "]
     assert lengths
-    assert all(name.endswith("_seconds") for name in lengths)
+    assert all(name.endswith(f"_{unit}") for name in lengths)
 
 
 def test_passwords_and_keys_are_secret() -> None:
@@ -93,6 +97,9 @@ def test_parts_get_their_own_defaults_from_an_empty_configuration() -> None:
     assert parts.server_settings(config) == ServerSettings()
     assert parts.schedule(config) == Schedule()
     assert parts.call_limits(config) == Limits()
+    recordings = Path(config.server.data_directory) / "recordings"
+    assert parts.recording_settings(config) == RecordingSettings(directory=recordings)
+    assert parts.stream_settings(config) == StreamSettings()
     assert config.delivery.posts_at_a_time == MAX_POSTS_AT_A_TIME
 
 
@@ -122,6 +129,8 @@ NOT_SET = {
         (ServerSettings, "server"),
         (Schedule, "delivery"),
         (Limits, "sip"),
+        (RecordingSettings, "recording"),
+        (StreamSettings, "streaming"),
     ],
 )
 def test_each_field_of_a_part_is_a_setting_or_known_not_to_be(part: type, section: str) -> None:

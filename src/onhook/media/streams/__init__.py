@@ -1,0 +1,1 @@
+"""Streams of a room to the application's WebSocket: its audio, both ways, or what is said in it."""
