@@ -1,0 +1,1 @@
+"""Prompts: sources are fetched or spoken, checked, cached, and played in order."""
