@@ -33,7 +33,7 @@ from onhook.delivery.grid.event_grid import EventGrid
 from onhook.delivery.grid.surroundings import Sources as GridSources
 from onhook.delivery.refused_networks import RefusedNetworks
 from onhook.lab.carrier import Carrier
-from onhook.media.rtp_media import RtpMedia
+from onhook.media.engine.embedded import EmbeddedEngine
 from onhook.net.network import Network
 from onhook.server.app import make_app
 from onhook.server.certificates import CertificatePaths, client_context, env_lines, prepare
@@ -133,7 +133,7 @@ async def running(config: Config) -> AsyncGenerator[Running, None]:
         stack.push_async_callback(grid.close)
         carrier = await _start_carrier(config, stack)
         network = await _start_network(config, stack)
-        media = RtpMedia(media_settings(config), now=now)
+        media = EmbeddedEngine(media_settings(config), now=now)
         stack.callback(media.stop)
         routing = _live_routing(config, store)
         switch = Switch(

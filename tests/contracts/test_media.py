@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import struct
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -14,12 +15,13 @@ import pytest
 from onhook.effects import StartMedia
 from onhook.facts import Fact, MediaMeasured
 from onhook.lab.virtual_time import VirtualTimeLoop
-from onhook.media.datagrams import Datagrams, LibcDatagrams, SocketDatagrams
-from onhook.media.rtp_media import RtpMedia
+from onhook.media.engine.embedded import EmbeddedEngine
+from onhook.media.engine.uring import UringWire
+from onhook.media.engine.wires import LibcWire, SocketWire, Wire
 from onhook.media.settings import MediaSettings, PortsUsedUp
 from onhook.media.silent_media import SilentMedia
 
-RTP = bytes((0x80, 0, 0, 1, 0, 0, 0, 160, 1, 2, 3, 4)) + b"\xff" * 160
+SSRC = bytes((1, 2, 3, 4))
 PATIENCE_SECONDS = 5.0
 # Below the ports that systems give out by themselves, and apart from other test processes.
 FIRST = 10_001 + os.getpid() % 60 * 160
@@ -27,14 +29,19 @@ SETTINGS = MediaSettings(first_port=FIRST, last_port=FIRST + 20, quarantine_seco
 """Ten even ports."""
 
 
+WIRES: dict[str, Callable[[], Wire]] = {"uring": UringWire, "libc": LibcWire, "sockets": SocketWire}
+
+
 @dataclass
 class World:
-    media: RtpMedia | SilentMedia
+    media: EmbeddedEngine | SilentMedia
     now: Callable[[], float]
     far_end: socket.socket
     """Where the legs send to."""
     measured: list[MediaMeasured] = field(default_factory=list[MediaMeasured])
     happened: asyncio.Event = field(default_factory=asyncio.Event)
+    spoken: dict[str, int] = field(default_factory=dict[str, int])
+    """Packets that the far end sent to each leg."""
 
     def __post_init__(self) -> None:
         self.media.on_fact(self.take)
@@ -55,7 +62,9 @@ class World:
             self.media.hear(leg, packets)
             return
         for _ in range(packets):
-            self.far_end.sendto(RTP, self.media.open(leg))
+            number = self.spoken[leg] = self.spoken.get(leg, 0) + 1
+            header = struct.pack("!BBHI", 0x80, 0, number, number * 160) + SSRC
+            self.far_end.sendto(header + b"\xff" * 160, self.media.open(leg))
 
     async def until_measured(self, count: int) -> None:
         async with asyncio.timeout(PATIENCE_SECONDS):
@@ -74,10 +83,10 @@ def silent_world() -> Iterator[World]:
 
 
 @contextmanager
-def rtp_world(make: Callable[[], Datagrams]) -> Iterator[World]:
+def rtp_world(wire: Callable[[], Wire]) -> Iterator[World]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as far_end:
         far_end.bind(("127.0.0.1", 0))
-        media = RtpMedia(SETTINGS, now=time.time, make=make)
+        media = EmbeddedEngine(SETTINGS, now=time.time, wires=[wire])
         try:
             yield World(media, time.time, far_end)
         finally:
@@ -90,11 +99,10 @@ Contract: TypeAlias = Callable[[World], Coroutine[None, None, None]]
 def every_media(contract: Contract) -> Callable[[str], None]:
     """Run the test with each engine."""
 
-    @pytest.mark.parametrize("engine", ["silent", "rtp-libc", "rtp-socket"])
+    @pytest.mark.parametrize("engine", ["silent", *WIRES])
     def test(engine: str) -> None:
         async def play() -> None:
-            make = LibcDatagrams if engine == "rtp-libc" else SocketDatagrams
-            with silent_world() if engine == "silent" else rtp_world(make) as world:
+            with silent_world() if engine == "silent" else rtp_world(WIRES[engine]) as world:
                 await contract(world)
 
         loop = VirtualTimeLoop if engine == "silent" else asyncio.new_event_loop

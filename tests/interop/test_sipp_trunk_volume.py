@@ -13,7 +13,7 @@ import pytest
 from interop.sipp_trunk.rig import FAILED, TALKED, Rig, rig
 from interop.sipp_trunk.sipp import free_port, sipp
 from onhook.calls.call import Call
-from onhook.media.rtp_media import RtpMedia
+from onhook.media.engine.embedded import EmbeddedEngine
 from onhook.sip.session import OutboundSession
 from onhook.sip.timers import GIVE_UP
 
@@ -82,7 +82,7 @@ def check(made: Rig, calls: list[tuple[int, str, float]]) -> None:
 async def nothing_is_left(made: Rig) -> None:
     """No call, session, timer, RTP port or event; transactions absorb repeats for 64*T1 first."""
     switch, courier = made.server.switch, made.server.courier
-    media = cast("RtpMedia", switch._media)
+    media = cast("EmbeddedEngine", switch._media)
     assert switch.calls == {}
     assert switch._by_leg == {}
     assert set(switch._on_trunk.values()) <= {0}

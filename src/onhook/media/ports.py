@@ -1,8 +1,8 @@
 """RTP sockets, one a port, kept open and used again: opening a leg must cost no system call where it can."""
 
 import errno
-import select
 import socket
+import sys
 from collections import deque
 from typing import Final
 
@@ -10,31 +10,46 @@ from onhook.media.settings import MediaSettings, PortsUsedUp
 
 MAX_PORTS_TRIED: Final = 256
 """Ports of other programs that one `take` steps over before it gives up."""
+MAX_DRAINED: Final = 1024
+"""Packets thrown away at once at a port that rested: more than its receive buffer holds."""
+LEAST_REST_SECONDS: Final = 0.05
+"""Whatever the setting: a tick that is under way may still write to the row of a leg that was closed."""
+_TIMESTAMP: Final = 35  # SO_TIMESTAMPNS, asm-generic/socket.h
 
 
 class Port:
-    """One socket. `leg` is who uses it now, or None while it rests."""
+    """One socket. `row` is its number among the ports that were opened: 0, 1, 2 …"""
 
-    __slots__ = ("leg", "number", "opened")
+    __slots__ = ("number", "opened", "row")
 
-    def __init__(self, number: int, opened: socket.socket) -> None:
-        self.number, self.opened = number, opened
-        self.leg: object | None = None
+    def __init__(self, number: int, opened: socket.socket, row: int) -> None:
+        self.number, self.opened, self.row = number, opened, row
+
+    def drain(self) -> int:
+        """Throw away what came while it rested. How much that was."""
+        for count in range(MAX_DRAINED):
+            try:
+                self.opened.recv(1)
+            except OSError:
+                return count
+        return MAX_DRAINED
 
 
 class Ports:
-    """The range of ports. `take` and `give_back` on the event loop; `ready` in the media thread."""
+    """The range of ports."""
 
     def __init__(self, settings: MediaSettings) -> None:
         self._settings = settings
         self._fresh = deque(settings.ports())
+        self.most = len(self._fresh)
+        """Ports that can be open; rows are below it."""
+        self.family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
         self._resting: deque[tuple[float, Port]] = deque()
-        self._by_fd: dict[int, Port] = {}
-        self._poller = select.epoll() if hasattr(select, "epoll") else None
+        self._opened: list[Port] = []
 
     def __len__(self) -> int:
         """Sockets that are open, in use or resting."""
-        return len(self._by_fd)
+        return len(self._opened)
 
     def take(self, now: float) -> Port:
         """A port that rested long enough, else a fresh one. Raises PortsUsedUp."""
@@ -53,41 +68,30 @@ class Ports:
         settings = self._settings
         raise PortsUsedUp(
             f"no RTP port is free in {settings.first_port}..{settings.last_port} on {settings.host}: "
-            f"{len(self._by_fd) - len(self._resting)} in use, {len(self._resting)} resting{problem}. "
+            f"{len(self._opened) - len(self._resting)} in use, {len(self._resting)} resting{problem}. "
             "Widen media.first_port..last_port, or raise the limit of open files (ulimit -n)."
         )
 
     def give_back(self, port: Port, now: float) -> None:
-        port.leg = None
-        self._resting.append((now + self._settings.quarantine_seconds, port))
-
-    def ready(self) -> list[Port]:
-        """Ports with something to read. Resting ones too: they must be drained."""
-        if self._poller is None:
-            fds: list[int] = select.select(list(self._by_fd), [], [], 0)[0]
-        else:
-            fds = [fd for fd, _ in self._poller.poll(0, max(1, len(self._by_fd)))]
-        return [port for fd in fds if (port := self._by_fd.get(fd))]
+        rest_seconds = max(self._settings.quarantine_seconds, LEAST_REST_SECONDS)
+        self._resting.append((now + rest_seconds, port))
 
     def close(self) -> None:
-        for port in self._by_fd.values():
+        for port in self._opened:
             port.opened.close()
-        if self._poller:
-            self._poller.close()
-        self._by_fd.clear()
+        self._opened.clear()
         self._resting.clear()
 
     def _open(self, number: int) -> Port:
-        family = socket.AF_INET6 if ":" in self._settings.host else socket.AF_INET
-        opened = socket.socket(family, socket.SOCK_DGRAM)
+        opened = socket.socket(self.family, socket.SOCK_DGRAM)
         try:
             opened.settimeout(0)
+            if sys.platform == "linux":
+                opened.setsockopt(socket.SOL_SOCKET, _TIMESTAMP, 1)
             opened.bind((self._settings.host, number))
-            if self._poller:
-                self._poller.register(opened.fileno(), select.EPOLLIN)
         except BaseException:
             opened.close()
             raise
-        port = Port(number, opened)
-        self._by_fd[opened.fileno()] = port
+        port = Port(number, opened, len(self._opened))
+        self._opened.append(port)
         return port

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from onhook.media import ports as module
-from onhook.media.ports import Ports
+from onhook.media.ports import LEAST_REST_SECONDS, Ports
 from onhook.media.settings import MediaSettings, PortsUsedUp
 
 # Below the ports that systems give out by themselves, and apart from other test processes.
@@ -56,12 +56,19 @@ def test_the_longest_rested_comes_first() -> None:
         assert made.take(10) is one
 
 
-def test_a_port_given_back_has_no_leg() -> None:
-    with ports(1) as made:
+def test_even_without_a_quarantine_a_port_rests_while_a_tick_may_be_under_way() -> None:
+    with ports(1, quarantine_seconds=0.0) as made:
         port = made.take(0)
-        port.leg = object()
-        made.give_back(port, 0)
-        assert port.leg is None
+        made.give_back(port, 10)
+        with pytest.raises(PortsUsedUp):
+            made.take(10 + LEAST_REST_SECONDS / 2)
+        assert made.take(10 + LEAST_REST_SECONDS) is port
+
+
+def test_rows_count_the_sockets_from_zero() -> None:
+    with ports(3) as made:
+        assert made.most == 3
+        assert [made.take(0).row for _ in range(3)] == [0, 1, 2]
 
 
 def test_used_up_says_how_and_what_to_do() -> None:
@@ -116,20 +123,21 @@ def test_where_no_port_can_help_it_stops_at_once(number: int, monkeypatch: pytes
     assert len(tried) == 1
 
 
-@pytest.mark.parametrize("poller", ["epoll", "select"])
-def test_ready_are_those_with_something_to_read_resting_ones_too(poller: str) -> None:
-    with ports(3, quarantine_seconds=5.0) as made:
-        if poller == "select":
-            made._poller = None
-        one, two, three = (made.take(0) for _ in range(3))
-        assert made.ready() == []
-        made.give_back(two, 0)
-        send_to(one.number)
-        send_to(two.number)
-        assert {port.number for port in made.ready()} == {one.number, two.number}
-        assert one.opened.recv(100) == b"late"
-        assert made.ready() == [two]
-        assert three.leg is None
+def test_draining_throws_away_what_came_and_counts_it() -> None:
+    with ports(2) as made:
+        one, two = made.take(0), made.take(0)
+        for _ in range(5):
+            send_to(one.number)
+        assert (one.drain(), one.drain(), two.drain()) == (5, 0, 0)
+
+
+def test_draining_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_DRAINED", 3)
+    with ports(1) as made:
+        port = made.take(0)
+        for _ in range(5):
+            send_to(port.number)
+        assert (port.drain(), port.drain()) == (3, 2)
 
 
 def test_closing_closes_the_sockets() -> None:

@@ -1,0 +1,54 @@
+"""A leg by its name: which row is its own, what was agreed, and what its counts come to."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from onhook.effects import StartMedia
+from onhook.facts import MediaMeasured
+from onhook.media.engine.rows import Rows
+
+
+@dataclass(slots=True, eq=False)
+class Leg:
+    name: str
+    row: int
+    agreed: StartMedia | None = None
+    closed: bool = False
+
+    @property
+    def remote(self) -> str:
+        """Where the far end said that it is."""
+        agreed = self.agreed
+        if agreed is None:
+            return ""
+        return f"[{agreed.host}]:{agreed.port}" if ":" in agreed.host else f"{agreed.host}:{agreed.port}"
+
+    def measured(self, rows: Rows, at: float) -> MediaMeasured:
+        row = self.row
+        first, last = float(rows.first_at[row]), float(rows.last_at[row])
+        expected = int(rows.expected_before[row] + rows.highest[row] - rows.base[row] + 1)
+        came = int(rows.came[row])
+        power = float(rows.power[row])
+        return MediaMeasured(
+            at=at,
+            leg=self.name,
+            sent=int(rows.sent[row]),
+            received=int(rows.received[row]),
+            first_received_at=first or None,
+            last_received_at=last or None,
+            codec=self.agreed.codec if self.agreed else "",
+            remote=self.remote,
+            lost=max(0, expected - came) if came else 0,
+            late=int(rows.late[row]),
+            doubled=int(rows.doubled[row]),
+            jitter_ms=round(float(rows.jitter[row]) * 1000, 3),
+            wrong_codec=int(rows.wrong_codec[row]),
+            wrong_types=tuple(np.flatnonzero(rows.wrong_types[row]).tolist()),
+            undecipherable=int(rows.undecipherable[row]),
+            foreign=int(rows.foreign[row]),
+            junk=int(rows.junk[row]),
+            streams=int(rows.streams[row]),
+            digits=int(rows.digits[row]),
+            loudest_dbov=round(float(10 * np.log10(power)), 1) if power > 0 else None,
+        )
