@@ -18,7 +18,7 @@ from onhook.media.engine.exchange import Dialling, Exchange, Wires
 from onhook.media.engine.feeds import EngineFeed
 from onhook.media.engine.herald import Herald
 from onhook.media.engine.leg import Leg
-from onhook.media.engine.rows import KINDS, NOTHING, Rows
+from onhook.media.engine.rows import KINDS, NOTHING, OTHER, Rows
 from onhook.media.engine.uring import UringWire
 from onhook.media.engine.wires import LibcWire, Lines, SocketWire, Wire, make_wire, packed_name
 from onhook.media.parts import FactHandler, Feed, Tap
@@ -239,7 +239,7 @@ class EmbeddedEngine:
         """The lock is held."""
         rows, row, before = self.rows, leg.row, leg.agreed
         leg.agreed = effect
-        kind = KINDS.get(effect.codec.upper(), NOTHING)
+        kind = KINDS.get(effect.codec.upper(), OTHER)
         rows.codec[row] = kind
         rows.law[row] = rows.law_of(kind)
         rows.payload_type[row] = effect.payload_type & 0x7F
@@ -247,7 +247,7 @@ class EmbeddedEngine:
         hears = effect.hears or ((effect.payload_type, effect.codec),)
         rows.kinds[row] = NOTHING
         for payload_type, codec in hears:
-            rows.kinds[row, payload_type & 0x7F] = KINDS.get(codec.upper(), NOTHING)
+            rows.kinds[row, payload_type & 0x7F] = KINDS.get(codec.upper(), OTHER)
         if effect.receiving and not rows.receiving[row]:
             rows.watched_since[row] = self._now()
             rows.stopped[row] = False

@@ -23,7 +23,7 @@ NAME_BYTES: Final = 28
 """sockaddr_in6; the longest."""
 
 # What a payload type means to us. 0 is nothing; those from G722 on need a codec object of their own.
-NOTHING, DIGIT, NOISE, MU_LAW, A_LAW, G722, OPUS = range(7)
+NOTHING, DIGIT, NOISE, MU_LAW, A_LAW, G722, OPUS, OTHER = range(8)
 KINDS: Final = {
     "PCMU": MU_LAW,
     "PCMA": A_LAW,
