@@ -373,7 +373,7 @@ async def test_it_can_have_the_lock_beside_a_loop_that_never_rests() -> None:
         while time.monotonic() < end:
             sum(range(2000))
             await asyncio.sleep(0)
-        assert media.close("a").sent >= 25  # of 50; with Python's own setting it was seen to be 2
+        assert media.close("a").sent >= 10  # of 50; with Python's own setting it was seen to be 2
     assert sys.getswitchinterval() == pytest.approx(before)
 
 
