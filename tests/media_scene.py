@@ -37,7 +37,9 @@ from onhook.facts import (
     SpeechBegan,
     SpeechHeard,
 )
+from timelines import ANSWER
 
+WITH_DIGITS = ANSWER.replace("RTP/AVP 0", "RTP/AVP 0 101") + "a=rtpmap:101 telephone-event/8000\r\n"
 CALLEE, STRANGER = phone_number("+14255550200"), phone_number("+14255550999")
 SUCCESS = {operation.name: operation.success[0] for operation in OPERATIONS}
 E = TypeVar("E")
@@ -90,14 +92,18 @@ def recognize(
 class MediaScene(CallScene):
     """`asked_of_media` holds the media effects in order, but those of RTP itself."""
 
-    def __init__(self) -> None:
+    def __init__(self, answer: str = WITH_DIGITS) -> None:
         super().__init__()
+        self._answer = answer
         self.asked_of_media: list[MediaEffect] = []
         self.everything: list[Effect] = []
         self._actions = count(1)
         self.connected()
         self.events.clear()
         self.asked_of_media.clear()
+
+    def connected(self) -> Self:
+        return self.place().gets(180).gets(200, body=self._answer)
 
     @property
     def leg(self) -> str:

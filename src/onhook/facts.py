@@ -383,6 +383,7 @@ OperationEnd: TypeAlias = Literal[
     "recognizer-failed",
     "prompt-failed",  # `fault` has why
     "digits-not-sent",
+    "digits-unheard",  # the far end agreed to send none
     "stream-failed",  # the WebSocket could not be opened
     "stream-lost",  # it was open, broke, and could not be opened again
     "recording-failed",

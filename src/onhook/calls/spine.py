@@ -54,6 +54,7 @@ from onhook.effects import (
     PlayPrompt,
     Record,
     SendDigits,
+    StartMedia,
     StartRecording,
     Transmit,
     Voice,
@@ -114,6 +115,7 @@ class Spine(Machine[State]):
         self._features: dict[type[Feature], Feature] = {}
         self._voices: tuple[Voice, ...] = ()  # as media was last told
         self._room = False  # media knows the room of this call
+        self._agreed: dict[str, StartMedia] = {}
 
     # What comes. Whatever is due by the time of an input happens before it: so the order in which a call
     # saw its timers and its inputs can be told from its facts alone, and a replay takes the same way.
@@ -210,6 +212,10 @@ class Spine(Machine[State]):
             if identify(leg.party).raw_id == raw_id:
                 return leg
         raise participant_not_in_call(raw_id or "", where)
+
+    def agreed(self, leg: str) -> StartMedia | None:
+        """What a telephone agreed to about media, last; None for who has none of ours."""
+        return self._agreed.get(leg)
 
     def tell_participants(self, *, but: Connection | None = None) -> Outputs:
         """ParticipantsUpdated for every application."""
@@ -377,6 +383,7 @@ class Spine(Machine[State]):
     def _keep(self, outputs: list[Effect]) -> list[Effect]:
         """Remember all facts until the verdict; tell those who left, and at the end everybody."""
         outputs += self._end_features()
+        self._agreed.update({each.leg: each for each in outputs if isinstance(each, StartMedia)})
         if self.state is not State.ENDED or self.record.ended_at is None:
             self.timeline += [effect.fact for effect in outputs if isinstance(effect, Record)]
         over, self._over = self._over, []

@@ -35,6 +35,7 @@ WORDS: dict[OperationEnd, str] = {
     "recognizer-failed": "the recogniser failed",
     "prompt-failed": "the prompt could not be played",
     "digits-not-sent": "the digits could not be sent",
+    "digits-unheard": "the far end agreed to send no digits",
     "stream-failed": "the WebSocket could not be opened",
     "stream-lost": "the WebSocket broke and could not be opened again",
     "recording-failed": "the recording failed",

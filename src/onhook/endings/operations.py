@@ -48,6 +48,7 @@ BY_END: dict[OperationEnd, str] = {
     "speech-too-slow": "recognize-speech-too-slow",
     "recognizer-failed": "recognizer-failed",
     "digits-not-sent": "digits-not-sent",
+    "digits-unheard": "digits-unheard",
     "stream-failed": "stream-refused",
     "stream-lost": "stream-lost",
     "recording-failed": "recording-failed",

@@ -204,6 +204,15 @@ BUILT: dict[str, Built] = {
     "cancelAllMediaOperations": Built(
         operate, "202 validated; PlayCanceled and RecognizeCanceled documented"
     ),
+    "startContinuousDtmfRecognition": Built(
+        operate, "body and 200 validated; 412/8583 documented; sequence from 1 assumed"
+    ),
+    "stopContinuousDtmfRecognition": Built(
+        operate, "body and 200 validated; refusal where none runs assumed"
+    ),
+    "sendDtmfTones": Built(
+        operate, "body, 202 and answer validated; telephones only and 18 tones documented"
+    ),
     "hold": Built(operate, "body and 200 validated; what the held hear assumed"),
     "unhold": Built(operate, "body and 200 validated"),
     "getParticipants": Built(get_participants, "answer validated; one page, paging assumed unnecessary"),

@@ -4,6 +4,7 @@ import pytest
 
 from media_scene import CALLEE, MediaScene, play
 from onhook.acs.errors import ApiError
+from onhook.acs.models import SendDtmfTonesRequest, Tone
 from onhook.calls.features.lanes import MAX_WAITING
 from onhook.effects import PlayPrompt, StopPrompt
 
@@ -115,3 +116,14 @@ def test_only_so_many_wait() -> None:
     assert str(MAX_WAITING) in refused.value.message
     urgent = scene.plays(play(interrupt=True))
     assert prompts(scene)[-1] == urgent
+
+
+def test_a_hang_up_clears_the_lanes_of_participants() -> None:
+    scene = MediaScene()
+    second = scene.joins()
+    one = scene.plays(play(CALLEE))
+    tones = SendDtmfTonesRequest(tones=[Tone.ONE], target_participant=CALLEE)
+    sent = scene.ask("sendDtmfTones", tones, by=second)
+    scene.do(scene.call.hang_up(scene.request("terminate")))
+    assert sorted(scene.ended) == [(one, "cut-off"), (sent, "cut-off")]
+    assert scene.told == ["PlayCanceled", "SendDtmfTonesFailed"]

@@ -155,9 +155,10 @@ class TestPrompts:
         assert scene.told_of()["failedPlaySourceIndex"] == 0
         assert len(scene.effects(StopListening)) == int(interrupt_prompt)
 
-    def test_media_that_stops_the_prompt_cuts_it_off(self) -> None:
+    @pytest.mark.parametrize("interrupt_prompt", [True, False])
+    def test_media_that_stops_the_prompt_cuts_it_off(self, *, interrupt_prompt: bool) -> None:
         scene = MediaScene()
-        action = scene.recognizes(prompt=True)
+        action = scene.recognizes(prompt=True, interrupt_prompt=interrupt_prompt)
         scene.tells(PromptEnded(at=scene.now, prompt=f"{action}.prompt", how="stopped"))
         assert result(scene) == ("RecognizeCanceled", 400, 8528)
 
@@ -332,6 +333,58 @@ class TestChoices:
         assert scene.effects(Listen) == []
         scene.presses("#")
         assert scene.told_of()["choiceResult"] == {"label": "go"}
+
+
+SAID: dict[str, tuple[str, dict[str, Any]]] = {
+    "words": ("speech", {}),
+    "noise": ("speech", {}),
+    "broken": ("speech", {}),
+    "last": ("speechOrDtmf", {"dtmf_options": DtmfOptions(max_tones_to_collect=1)}),
+    "stop": ("speechOrDtmf", {"dtmf_options": FOUR}),
+    "choice": ("choices", {"choices": [YES, NO]}),
+    "wrong": ("choices", {"choices": [YES, NO]}),
+    "phrase": ("choices", {"choices": [YES, NO]}),
+    "no phrase": ("choices", {"choices": [YES, NO]}),
+}
+ENDS = {
+    "words": "speech",
+    "noise": "not-understood",
+    "broken": "recognizer-failed",
+    "last": "max-digits",
+    "stop": "stop-tone",
+    "choice": "digit-choice",
+    "wrong": "wrong-digit",
+    "phrase": "speech-choice",
+    "no phrase": "no-match",
+}
+
+
+@pytest.mark.parametrize("before", ["prompt", "nothing", "speech"])
+@pytest.mark.parametrize("comes", SAID)
+def test_input_counts_the_same_in_the_prompt_after_it_and_when_somebody_spoke(
+    before: str, comes: str
+) -> None:
+    scene = MediaScene()
+    kind, options = SAID[comes]
+    action = scene.recognizes(kind, prompt=before == "prompt", **options)
+    if before == "speech":
+        scene.begins_to_speak(action)
+    match comes:
+        case "words":
+            scene.says(action, "Hello")
+        case "noise":
+            scene.says(action, "")
+        case "broken":
+            scene.tells(
+                ListeningFailed(at=scene.now, leg=scene.leg, listening=f"{action}.ear", detail="down")
+            )
+        case "phrase" | "no phrase":
+            scene.says(action, "no" if comes == "phrase" else "perhaps")
+        case _:
+            scene.presses({"last": "7", "stop": "#", "choice": "1", "wrong": "9"}[comes])
+    assert scene.ended == [(action, ENDS[comes])]
+    stopped = [f"{action}.prompt"] if before == "prompt" else []
+    assert [effect.id for effect in scene.effects(StopPrompt)] == stopped
 
 
 class TestTurns:

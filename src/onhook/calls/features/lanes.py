@@ -27,6 +27,7 @@ from onhook.machine import Machine, Outputs, nothing
 
 MAX_WAITING = 100
 """Operations that may wait in a main lane; a limit of ours."""
+CANCELLED = "the application cancelled all media operations"
 INTERRUPTED = "another operation with interruptCallMediaOperation took its place"
 
 
@@ -34,6 +35,7 @@ class LaneState(Enum):
     FREE = auto()
     BUSY = auto()
     QUEUED = auto()  # busy, and others wait
+    SENDING = auto()  # digits are on their way, which cannot be taken back
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -44,6 +46,12 @@ class Asked(msgspec.Struct, frozen=True):
 
 class Interrupting(msgspec.Struct, frozen=True):
     """Input: an operation that jumps in."""
+
+    operation: MediaOperation
+
+
+class TonesToSend(msgspec.Struct, frozen=True):
+    """Input: digits that are to be sent."""
 
     operation: MediaOperation
 
@@ -62,8 +70,12 @@ class Withdrawn(msgspec.Struct, frozen=True):
     operation: MediaOperation
 
 
+class Cancelled(msgspec.Struct, frozen=True):
+    """Input: the application cancels what can be cancelled."""
+
+
 class Cleared(msgspec.Struct, frozen=True):
-    """Input: everything in the lane ends."""
+    """Input: everything in the lane ends, as the call or its application does."""
 
     how: OperationEnd
     why: str
@@ -117,6 +129,9 @@ class MainLane(Machine[LaneState]):
         left = [each for each in waiting if each is not withdrawn.operation]
         return [output for each in left for output in self.handle(Asked(each))]
 
+    def cancel(self, _: Cancelled) -> Outputs:
+        return self.clear(Cleared("cancelled", CANCELLED))
+
     def clear(self, cleared: Cleared) -> Outputs:
         lost = [each for each in (self.running, *self.waiting) if each is not None]
         self.running, self.waiting = None, []
@@ -132,13 +147,15 @@ class MainLane(Machine[LaneState]):
         (LaneState.BUSY, Over): (LaneState.FREE, rest),
         (LaneState.QUEUED, Over): (LaneState.FREE, go_on),
         (LaneState.QUEUED, Withdrawn): (LaneState.BUSY, thin_out),
+        (LaneState.BUSY, Cancelled): (LaneState.FREE, cancel),
+        (LaneState.QUEUED, Cancelled): (LaneState.FREE, cancel),
         (LaneState.BUSY, Cleared): (LaneState.FREE, clear),
         (LaneState.QUEUED, Cleared): (LaneState.FREE, clear),
     }
 
 
 class SubLane(Machine[LaneState]):
-    """What an application does with one participant: one thing, and nothing waits. No row: 412/8583.
+    """What an application does with one participant: one thing, and nothing waits. No row means 412/8583.
 
     An operation for several participants stands in the lane of each; it is begun by who puts it there.
     """
@@ -147,7 +164,7 @@ class SubLane(Machine[LaneState]):
         self.state = LaneState.FREE
         self.running: MediaOperation | None = None
 
-    def take(self, asked: Asked | Interrupting) -> Outputs:
+    def take(self, asked: Asked | Interrupting | TonesToSend) -> Outputs:
         self.running = asked.operation
         return []
 
@@ -158,6 +175,9 @@ class SubLane(Machine[LaneState]):
         self.running = None
         return []
 
+    def cancel(self, _: Cancelled) -> Outputs:
+        return self.clear(Cleared("cancelled", CANCELLED))
+
     def clear(self, cleared: Cleared) -> Outputs:
         lost, self.running = self.running, None
         return [] if lost is None else [Abandon(lost, cleared.how, cleared.why)]
@@ -167,8 +187,12 @@ class SubLane(Machine[LaneState]):
         (LaneState.FREE, Interrupting): (LaneState.BUSY, take),
         (LaneState.FREE, TonesAsked): (LaneState.FREE, nothing),
         (LaneState.BUSY, Interrupting): (LaneState.BUSY, jump_in),
+        (LaneState.FREE, TonesToSend): (LaneState.SENDING, take),
         (LaneState.BUSY, Over): (LaneState.FREE, rest),
+        (LaneState.SENDING, Over): (LaneState.FREE, rest),
+        (LaneState.BUSY, Cancelled): (LaneState.FREE, cancel),
         (LaneState.BUSY, Cleared): (LaneState.FREE, clear),
+        (LaneState.SENDING, Cleared): (LaneState.FREE, clear),
     }
 
 

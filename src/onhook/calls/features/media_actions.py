@@ -1,4 +1,4 @@
-"""Media actions of a call: prompts, gathering of input, digits; who may do what beside what is in lanes.py.
+"""Media actions of a call: prompts, input, digits that are sent. What goes beside what is in lanes.py.
 
 The feature keeps the operations and their lanes, gives each its turn, and hands on what media tells.
 """
@@ -7,32 +7,36 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from onhook.acs.errors import ApiError
-from onhook.acs.models import PlayRequest, RecognizeRequest
+from onhook.acs.models import PlayRequest, RecognizeRequest, SendDtmfTonesRequest, SendDtmfTonesResult
+from onhook.acs.wire import Model
 from onhook.calls.features.feature import Feature, Operation
 from onhook.calls.features.lanes import (
     MAX_WAITING,
     Abandon,
     Asked,
     Begin,
+    Cancelled,
     Cleared,
     Interrupting,
     Lane,
-    LaneState,
     MainLane,
     Over,
     SubLane,
+    TonesAsked,
+    TonesToSend,
     Withdrawn,
 )
 from onhook.calls.features.media_operation import Finished, MediaOperation
 from onhook.calls.features.playing import Play
 from onhook.calls.features.recognizing import Recognize
+from onhook.calls.features.sending import SendTones
 from onhook.calls.legs import Leg
 from onhook.calls.record import Connection
 from onhook.facts import (
     DigitHeard,
+    DigitsSent,
     Fact,
     ListeningFailed,
-    OperationEnd,
     PromptEnded,
     PromptStarted,
     SpeechBegan,
@@ -52,7 +56,12 @@ LEFT = "the application left the call"
 
 
 class MediaActions(Feature):
-    OPERATIONS = ("play", "recognize", "cancelAllMediaOperations")
+    OPERATIONS = (
+        "play",
+        "recognize",
+        "cancelAllMediaOperations",
+        "sendDtmfTones",
+    )
 
     def __init__(self, call: "Spine") -> None:
         super().__init__(call)
@@ -72,14 +81,17 @@ class MediaActions(Feature):
 
     def begin(self, asked: Operation) -> Outputs:
         if asked.name == "cancelAllMediaOperations":
-            return self._clear(
-                asked.connection, "cancelled", "the application cancelled all media operations"
-            )
+            return self._all(asked.connection, Cancelled())
         operation = self._made(asked)
         self._operations[operation.action] = operation
-        wish = Interrupting(operation) if operation.interrupts else Asked(operation)
+        wish = _wish(operation)
         outputs = [output for lane in self._lanes(operation) for output in self._raise(lane.handle(wish))]
         return outputs if operation.on_main_leg else [*outputs, *self._raise(operation.begin())]
+
+    def reply(self, asked: Operation) -> Model | None:
+        if asked.name != "sendDtmfTones":
+            return None
+        return SendDtmfTonesResult(operation_context=asked.context or None)
 
     def _made(self, asked: Operation) -> MediaOperation:
         """The operation, not begun yet. Raises ApiError where it names nobody or nothing that can be done."""
@@ -88,17 +100,19 @@ class MediaActions(Feature):
                 return Play(self.call, asked, request)
             case RecognizeRequest() as request:
                 return Recognize(self.call, asked, request)
+            case SendDtmfTonesRequest() as request:
+                return SendTones(self.call, asked, request)
             case _:
                 raise TypeError(f"{asked.name} was given {type(asked.request).__name__}")
 
     def _admit(self, operation: MediaOperation) -> None:
         """Raises ApiError where the operation does not go with what runs or waits."""
-        if operation.interrupts:
-            return
+        wish = _wish(operation)
         for lane in self._lanes(operation):
-            if not lane.accepts(Asked):
-                raise self._incompatible(operation, lane)
-            if isinstance(lane, MainLane) and len(lane.waiting) >= MAX_WAITING:
+            if not lane.accepts(type(wish)):
+                raise _incompatible(operation.asked.name, lane)
+            full = isinstance(lane, MainLane) and len(lane.waiting) >= MAX_WAITING
+            if full and isinstance(wish, Asked):
                 raise ApiError(
                     400,
                     INVALID_MEDIA_MODE,
@@ -106,14 +120,15 @@ class MediaActions(Feature):
                     " end, or use interruptCallMediaOperation.",
                 )
 
-    def _incompatible(self, operation: MediaOperation, lane: Lane) -> ApiError:
-        running = lane.running.asked.name if lane.running else "another operation"
-        return ApiError(
-            412,
-            INCOMPATIBLE,
-            f"{operation.asked.name} does not go with {running}, which runs for the same participant. Wait"
-            " for its end, cancel it, or use interruptCallMediaOperation.",
-        )
+    def admit_beside(self, connection: str, leg: str, name: str) -> None:
+        """Raises ApiError where continuous recognition does not go with what runs for the participant."""
+        lane = self._sub.get((connection, leg))
+        if lane is not None and not lane.accepts(TonesAsked):
+            raise _incompatible(name, lane)
+
+    def go_beside(self, connection: str, leg: str) -> None:
+        """Continuous recognition begins; it has been admitted."""
+        self._sub.setdefault((connection, leg), SubLane()).handle(TonesAsked())
 
     def _lanes(self, operation: MediaOperation) -> list[Lane]:
         connection = operation.asked.connection.id
@@ -158,9 +173,10 @@ class MediaActions(Feature):
                 outputs += self._raise(lane.handle(Withdrawn(operation)))
         return outputs
 
-    def _clear(self, connection: Connection | None, how: OperationEnd, why: str) -> Outputs:
-        busy = [lane for lane in self._lanes_of(connection) if lane.state is not LaneState.FREE]
-        return [output for lane in busy for output in self._raise(lane.handle(Cleared(how, why)))]
+    def _all(self, connection: Connection | None, received: Cancelled | Cleared) -> Outputs:
+        """Every lane of an application, or of all, gets the same."""
+        lanes = [lane for lane in self._lanes_of(connection) if lane.accepts(type(received))]
+        return [output for lane in lanes for output in self._raise(lane.handle(received))]
 
     # What happens
 
@@ -180,10 +196,10 @@ class MediaActions(Feature):
         return outputs
 
     def over(self, connection: Connection) -> Outputs:
-        return self._clear(connection, "cut-off", LEFT)
+        return self._all(connection, Cleared("cut-off", LEFT))
 
     def end(self) -> Outputs:
-        return self._clear(None, "cut-off", CALL_ENDED)
+        return self._all(None, Cleared("cut-off", CALL_ENDED))
 
     # Time
 
@@ -199,6 +215,22 @@ class MediaActions(Feature):
         return [output for each in due for output in self._raise(each.handle_timeout())]
 
 
+def _wish(operation: MediaOperation) -> Asked | Interrupting | TonesToSend:
+    if isinstance(operation, SendTones):
+        return TonesToSend(operation)
+    return Interrupting(operation) if operation.interrupts else Asked(operation)
+
+
+def _incompatible(name: str, lane: Lane) -> ApiError:
+    running = lane.running.asked.name if lane.running else "another operation"
+    return ApiError(
+        412,
+        INCOMPATIBLE,
+        f"{name} does not go with {running}, which runs for the same participant. Wait for its end, or"
+        " cancel it.",
+    )
+
+
 def _named(fact: Fact) -> str:
     """What the fact is of; empty for those that name no operation."""
     match fact:
@@ -206,5 +238,7 @@ def _named(fact: Fact) -> str:
             return fact.prompt
         case SpeechBegan() | SpeechHeard() | ListeningFailed():
             return fact.listening
+        case DigitsSent():
+            return fact.action
         case _:
             return ""

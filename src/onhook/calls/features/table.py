@@ -1,9 +1,10 @@
 """Which feature serves which operation."""
 
+from onhook.calls.features.continuous_digits import ContinuousDigits
 from onhook.calls.features.feature import Feature
 from onhook.calls.features.hold import Hold
 from onhook.calls.features.media_actions import MediaActions
 
-FEATURES: tuple[type[Feature], ...] = (Hold, MediaActions)
+FEATURES: tuple[type[Feature], ...] = (Hold, MediaActions, ContinuousDigits)
 FEATURE_OF: dict[str, type[Feature]] = {name: feature for feature in FEATURES for name in feature.OPERATIONS}
 """By the operation's name in acs/operations.py."""
