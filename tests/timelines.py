@@ -7,6 +7,7 @@ from onhook.facts import (
     CallArrived,
     ConnectionJoined,
     ConnectionLeft,
+    Dismissal,
     DoorRefusal,
     EventAttempted,
     Fact,
@@ -16,6 +17,7 @@ from onhook.facts import (
     GridUnheard,
     InboundRefused,
     IncomingCallAnnounced,
+    LegDismissed,
     MediaMeasured,
     Refusal,
     RouteRefused,
@@ -272,8 +274,11 @@ class Story:
             )
         )
 
-    def left(self, connection: str) -> Self:
-        return self.add(ConnectionLeft(at=self.now, connection=connection))
+    def left(self, connection: str, why: UserLegCause = "hung-up") -> Self:
+        return self.add(ConnectionLeft(at=self.now, connection=connection, why=why))
+
+    def dismissed(self, why: Dismissal) -> Self:
+        return self.add(LegDismissed(at=self.now, leg=self.leg, why=why))
 
     def media(
         self, *, sent: int = 100, received: int = 100, last: float | None = None, **counts: Any
@@ -398,6 +403,18 @@ SAMPLES: dict[str, Timeline] = {
         .response(404, "Not Found")
         .ack()
         .facts
+    ),
+    "transferred": (
+        answered()
+        .wait(5)
+        .api("transferToParticipant", 202, connection=FIRST)
+        .wait(2)
+        .left(FIRST, "transferred")
+        .bye("sent")
+        .facts
+    ),
+    "removed-from-call": (
+        between_users().wait(5).api("removeParticipant", 202, connection=SECOND).left("", "removed").facts
     ),
     "left-alone": between_users().wait(5).api("hangupCall", connection=SECOND).left(SECOND).facts,
     "caller-unreachable": incoming().heard().wait(2).fails("reset: connection reset").facts,

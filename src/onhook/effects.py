@@ -58,6 +58,11 @@ class Announce(msgspec.Struct, frozen=True):
     caller: str
     resource: str
     display_name: str = ""
+    seconds: float = 0.0
+    """How long it rings; 0 is as long as usual."""
+    sip_headers: tuple[tuple[str, str], ...] = ()
+    """Of the customContext, with the next."""
+    voip_headers: tuple[tuple[str, str], ...] = ()
 
 
 class Notify(msgspec.Struct, frozen=True):

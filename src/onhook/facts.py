@@ -111,6 +111,9 @@ UserLegCause: TypeAlias = Literal[
     "cancelled",  # the caller gave up
     "redirected",  # redirectCall sent the call elsewhere
     "answered-elsewhere",  # another leg took the call
+    "removed",  # removeParticipant
+    "transferred",  # its call was handed over (transferToParticipant)
+    "moved",  # moveParticipants
 ]
 
 
@@ -142,6 +145,20 @@ class ConnectionLeft(Observed, frozen=True, kw_only=True, gc=False, tag="left"):
     connection: str
     user: str = ""
     why: UserLegCause = "hung-up"
+
+
+Dismissal: TypeAlias = Literal[
+    "removed",  # removeParticipant
+    "cancelled",  # cancelAddParticipant
+    "transferred",  # transferToParticipant: its far end goes to the target
+    "call-over",  # the call ended while it was rung
+]
+
+
+class LegDismissed(Observed, frozen=True, kw_only=True, gc=False, tag="dismissed"):
+    """Our side took `leg` out of a call, which may go on: released it, or rings it no more."""
+
+    why: Dismissal
 
 
 class RouteTaken(Observed, frozen=True, kw_only=True, gc=False, tag="route"):
@@ -554,6 +571,7 @@ Fact: TypeAlias = (
     | UserLegChanged
     | ConnectionJoined
     | ConnectionLeft
+    | LegDismissed
     | RouteTaken
     | RouteRefused
     | CallArrived

@@ -12,17 +12,20 @@ from collections.abc import Callable
 from functools import partial
 
 from onhook.calls.events import call_connected
+from onhook.calls.host import Host
 from onhook.calls.inbound_leg import InboundLeg
 from onhook.calls.inputs import (
     AnswerAsked,
     Arrival,
     Arrived,
+    AsideParted,
     Invited,
     JoinAsked,
     LateSetupExpired,
     LeaveAsked,
     LegLeft,
     LegParted,
+    MainParted,
     NothingToCount,
     RedirectAsked,
     RejectAsked,
@@ -36,7 +39,6 @@ from onhook.calls.offering import offer_to, raw_id, user_leg_changed
 from onhook.calls.record import Connection, LegPlan, first_connection, leg_id
 from onhook.calls.routing import Chosen, NotRouted
 from onhook.calls.signals import LegConnected, LegEnded, LegRang, LegUnusable, Standing
-from onhook.calls.spine import Spine
 from onhook.calls.states import (
     MAX_TRACEBACK,
     MAX_UNREADABLE,
@@ -57,10 +59,7 @@ from onhook.facts import (
     ApiRequested,
     CallArrived,
     ConnectionJoined,
-    ConnectionLeft,
     InboundRefused,
-    RouteRefused,
-    RouteTaken,
     TimerFired,
 )
 from onhook.machine import Outputs, nothing, rows
@@ -88,7 +87,7 @@ REJECTIONS: dict[Rejection, int] = {"none": 603, "busy": 486, "forbidden": 403}
 NAMED_REJECTIONS: dict[str, Rejection] = {name: name for name in REJECTIONS}
 
 
-class Call(Spine):
+class Call(Host):
     # What goes in
 
     def place(self, routed: Chosen | NotRouted, asked: ApiRequested) -> list[Effect]:
@@ -152,13 +151,13 @@ class Call(Spine):
         routed, record = placed.routed, self.record
         self._own_leg()
         if isinstance(routed, NotRouted):
-            return [Record(self._refused(record.target, routed)), *self.handle(routed)]
+            return [Record(self.refused(record.target, routed)), *self.handle(routed)]
         self._clocks[SetupExpired] = self.now + self.setup_seconds
         record.trunk = routed.trunk.name
         plan = LegPlan(
             id=leg_id(record), party=record.target, seed=record.seed, local=record.local, media=record.media
         )
-        return self._call(plan, routed)
+        return self.call_out(plan, routed)
 
     def _own_leg(self) -> None:
         """The connection of createCall, and its identity, which is in the call from the start."""
@@ -167,34 +166,6 @@ class Call(Spine):
         leg = UserLeg(connection.leg, self.record.source_user)
         leg.standing = Standing.CONNECTED
         self.legs.add(leg, own=True)
-
-    def _refused(self, number: str, routed: NotRouted, leg: str = "") -> RouteRefused:
-        return RouteRefused(at=self.now, leg=leg, number=number, why=routed.why, detail=routed.detail)
-
-    def _call(self, plan: LegPlan, routed: Chosen, offer: bytes = b"") -> Outputs:
-        leg = PhoneLeg(
-            id=plan.id,
-            seed=plan.seed,
-            trunk=routed.trunk,
-            local=plan.local,
-            media=plan.media,
-            offer=offer,
-            target=plan.party,
-            caller=plan.caller or self.record.source,
-            display_name=self.record.source_display_name,
-            now=self.now,
-        )
-        self.legs.add(leg)
-        if self.leg is None:
-            self.leg, self.trunk = leg, routed.trunk
-        taken = RouteTaken(
-            at=self.now,
-            leg=leg.id,
-            number=plan.party,
-            trunk=routed.trunk.name,
-            pattern=routed.route.pattern,
-        )
-        return [Record(taken), *self._rise(leg, leg.dial(self.now))]
 
     def ring_all(self, invited: Invited) -> Outputs:
         self._own_leg()
@@ -206,23 +177,12 @@ class Call(Spine):
         self._clocks[SetupExpired] = self.now + self.setup_seconds
         refused: NotRouted | None = None
         for target in invited.targets:
-            if target.plan not in record.legs:
-                record.legs.append(target.plan)
             if isinstance(target.routed, NotRouted):
                 refused = target.routed
-                outputs.append(Record(self._refused(target.plan.party, refused, target.plan.id)))
-            else:
-                outputs += self._reach(target)
+            outputs += self.reach(target)
         if refused is not None and not any(leg.id not in self.legs.own for leg in self.legs):
             outputs += self.handle(refused)
         return outputs
-
-    def _reach(self, target: Target, offer: bytes = b"") -> Outputs:
-        if isinstance(target.routed, Chosen):
-            return self._call(target.plan, target.routed, offer)
-        leg = UserLeg(target.plan.id, target.plan.party)
-        self.legs.add(leg)
-        return offer_to(self.record, leg, target.plan.resource, self.ring_seconds, self.now)
 
     def let_in(self, arrived: Arrived) -> Outputs:
         leg, record, arrival = self.legs.caller, self.record, arrived.arrival
@@ -258,11 +218,11 @@ class Call(Spine):
         connection, leg = asked.connection, self.legs.ringing_as(asked.leg)
         assert leg is not None
         leg.stop("answered")
-        leg.standing = Standing.CONNECTED
         connection.leg = leg.id
         if leg.rings_as != leg.id:
             leg.party = connection.user
         outputs = [*user_leg_changed(leg, "connected", now=self.now), *self._add(connection, "answerCall")]
+        outputs += self._connect(leg)
         caller = self.legs.caller
         if caller is None or caller.answered:
             return outputs + self.handle(LegConnected())
@@ -301,17 +261,15 @@ class Call(Spine):
     def ring_another(self, asked: RedirectAsked) -> Outputs:
         leg, caller, target = self.legs.ringing_as(asked.leg), self.legs.caller, asked.target
         assert leg is not None
-        if target.plan not in self.record.legs:
-            self.record.legs.append(target.plan)
         leg.stop("redirected")
         leg.end()
         outputs = user_leg_changed(leg, "ended", "redirected", now=self.now)
         waiting = caller is not None and not caller.answered
         if target.routed is None:
-            return outputs + self._reach(target)
+            return outputs + self.reach(target)
         self._clocks.setdefault(SetupExpired, self.now + self.setup_seconds)
         self._bridged = self._bridged or waiting
-        return outputs + self._reach(target, caller.offer if caller and waiting else b"")
+        return outputs + self.reach(target, offer=caller.offer if caller and waiting else b"")
 
     def pass_answer(self, _: TargetAnswered) -> Outputs:
         caller, target = self.legs.caller, self._speaking
@@ -327,27 +285,13 @@ class Call(Spine):
         return [*self._add(connection, "connect"), *self.tell(None)]
 
     def let_go(self, asked: LeaveAsked) -> Outputs:
-        connection = asked.connection
-        told = [output for each in self._features.values() for output in each.over(connection)]
-        self._over.append(connection)
-        if (leg := self.legs.user(connection.leg)) is not None:
-            leg.end()
-        return [*told, *self._gone(connection), *self.tell_participants(but=connection)]
-
-    def _gone(self, connection: Connection) -> Outputs:
-        fact = ConnectionLeft(
-            at=self.now,
-            leg=connection.leg,
-            connection=connection.id,
-            user=connection.user,
-            why="hung-up",
-        )
-        return [Record(fact)]
+        return [*self.leave(asked.connection, "hung-up"), *self.tell_participants()]
 
     def _stop(self, leaving: Connection | None) -> Outputs:
         if not self.accepts(HangUpAsked):
             return []
-        gone = self._gone(leaving) if leaving and len(self.connections) > 1 else []
+        several = leaving is not None and len(self.connections) > 1
+        gone: Outputs = [Record(self.gone(leaving, "hung-up"))] if leaving and several else []
         return gone + self.handle(HangUpAsked())
 
     # Then, who is in it
@@ -380,7 +324,35 @@ class Call(Spine):
         )
 
     def lose_participant(self, left: LegLeft) -> Outputs:
-        return [*self.lose(left), *self.tell_participants()]
+        return [*self.lose(left), *(self.tell_participants() if self._was_in else [])]
+
+    def part_aside(self, _: AsideParted) -> Outputs:
+        """One of two who spoke apart is gone, and the other has nobody to speak to."""
+        gone = self._speaking
+        assert gone is not None
+        outputs = self._close_one(gone)
+        for leg in self.legs.telephones:
+            if leg.aside == gone.aside and leg.standing is Standing.CONNECTED:
+                outputs += self._rise(leg, leg.hang_up(self.now))
+        return outputs
+
+    def part_main(self, _: MainParted) -> Outputs:
+        """The applications' call is over; those who speak apart do not notice."""
+        gone, outputs = self._speaking, list[object]()
+        if gone is not None and gone.standing is Standing.ENDED:
+            outputs += [*self._tell_end(gone), *self._close_one(gone)]
+        for leg in self.legs.alive():
+            if leg.aside or leg.id in self.legs.own or self.connection_of(leg):
+                continue
+            trying = leg.standing is Standing.TRYING
+            if trying:
+                outputs += self.dismiss(leg, "call-over")
+            elif leg.standing is Standing.CONNECTED:
+                leg.standing = Standing.LEAVING
+                outputs += self.let_off(leg)
+        for connection in self.open_connections:
+            outputs += self.leave(connection, "call-ended")
+        return outputs
 
     def _tell_end(self, leg: Leg) -> Outputs:
         if not isinstance(leg, UserLeg) or not leg.outcome.startswith("left to ring"):
@@ -410,7 +382,7 @@ class Call(Spine):
     def expire_late_setup(self, _: LateSetupExpired) -> Outputs:
         outputs: Outputs = []
         for leg in self.legs.telephones:
-            if leg.standing is Standing.TRYING:
+            if leg.standing is Standing.TRYING and not leg.invited:
                 fired = TimerFired(at=self.now, leg=leg.id, name="setup", after_seconds=self.setup_seconds)
                 outputs += [Record(fired), *self._rise(leg, leg.hang_up(self.now))]
         return outputs
@@ -429,7 +401,9 @@ class Call(Spine):
         outputs: Outputs = []
         telephones = self.legs.telephones
         for leg in telephones:
-            if leg.standing is not Standing.ENDED or len(telephones) == 1:
+            if leg.invited and leg.standing is Standing.TRYING:
+                outputs += self.dismiss(leg, "call-over")
+            elif leg.standing is not Standing.ENDED or len(telephones) == 1:
                 outputs += self._rise(leg, leg.hang_up(self.now))
         nobody = len(self.legs) > 0 and not self.legs.telephones_alive
         if self.state is State.DISCONNECTING and nobody:
@@ -468,6 +442,8 @@ class Call(Spine):
         (State.CONNECTING, SetupExpired): (State.DISCONNECTING, expire_setup),
         (State.CONNECTED, LegConnected): (State.CONNECTED, tell),
         (State.CONNECTED, LegLeft): (State.CONNECTED, lose_participant),
+        (State.CONNECTED, AsideParted): (State.CONNECTED, part_aside),
+        (State.CONNECTED, MainParted): (State.CONNECTED, part_main),
         (State.CONNECTED, JoinAsked): (State.CONNECTED, let_join),
         (State.CONNECTED, LeaveAsked): (State.CONNECTED, let_go),
         (State.CONNECTED, LateSetupExpired): (State.CONNECTED, expire_late_setup),

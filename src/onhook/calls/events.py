@@ -18,10 +18,13 @@ from onhook.acs.models import (
 from onhook.acs.wire import Model
 from onhook.calls.record import Beginning, CallRecord, Connection
 from onhook.effects import Publish
+from onhook.endings.operations import SUCCESSES
 from onhook.endings.operations import result_of as result_of_operation
 from onhook.endings.verdict import Verdict
 from onhook.facts import OperationEnded
 
+DONE = ResultInformation(code=200, sub_code=0, message=SUCCESSES["done"].message)
+"""Of an operation that went well."""
 CONNECTED = ResultInformation(code=200, sub_code=0, message="")
 """What the real service sends with CallConnected (validated: recorded live tests)."""
 

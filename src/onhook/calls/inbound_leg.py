@@ -5,7 +5,7 @@ answer is followed by ACK and BYE (RFC 3261 section 9.2).
 """
 
 from onhook.calls.negotiation import Negotiation
-from onhook.calls.signals import LegConnected, LegEnded, LegUnusable, Standing
+from onhook.calls.signals import LegConnected, LegEnded, LegUnusable, Presence
 from onhook.effects import Destination
 from onhook.machine import Outputs
 from onhook.sip.inbound import (
@@ -28,7 +28,7 @@ UNAVAILABLE = 480
 TRANSACTION_ENDS = Cancelled | Rejected | Unacknowledged | HungUp | Released | Undeliverable
 
 
-class InboundLeg:
+class InboundLeg(Presence):
     """`party` is who calls; `refusal` the status that its caller gets when our side ends it unanswered."""
 
     def __init__(
@@ -43,8 +43,6 @@ class InboundLeg:
         now: float,
     ) -> None:
         self.id, self.party, self.seed = id, party, seed
-        self.standing = Standing.TRYING
-        self.muted = self.held = False
         self.refusal = UNAVAILABLE
         self.media: tuple[str, int] | None = None
         self.offer = invite.body

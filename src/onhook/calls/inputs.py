@@ -82,6 +82,14 @@ class LegParted(msgspec.Struct, frozen=True):
     """Input: a leg ended, and with it the call; other telephones have to be released."""
 
 
+class AsideParted(msgspec.Struct, frozen=True):
+    """Input: a leg that spoke with another one aside ended; the rest of the call goes on."""
+
+
+class MainParted(msgspec.Struct, frozen=True):
+    """Input: too few are left beside those who speak aside: the call is over for its applications."""
+
+
 class TargetAnswered(msgspec.Struct, frozen=True):
     """Input: the telephone that a caller was redirected to answered; the caller has not been told yet."""
 

@@ -2,7 +2,7 @@
 
 from onhook.calls.directory import Trunk
 from onhook.calls.negotiation import Negotiation
-from onhook.calls.signals import LegConnected, LegEnded, LegRang, LegUnusable, Standing
+from onhook.calls.signals import LegConnected, LegEnded, LegRang, LegUnusable, Presence
 from onhook.effects import Destination
 from onhook.machine import Outputs
 from onhook.sip.digest import Credentials
@@ -26,10 +26,11 @@ NOT_ACCEPTABLE = 488
 MAX_REASON_CHARACTERS = 80
 
 
-class PhoneLeg:
+class PhoneLeg(Presence):
     """`media` is our RTP address; `seed` makes every identifier of the session.
 
-    With an `offer` of somebody else the media is none of ours: `answer` then holds what came back.
+    `headers` go into the INVITE. With an `offer` of somebody else the media is none of ours: `answer` then
+    holds what came back.
     """
 
     def __init__(
@@ -44,12 +45,11 @@ class PhoneLeg:
         target: str,
         caller: str,
         display_name: str,
+        headers: tuple[tuple[str, str], ...] = (),
         now: float,
     ) -> None:
         self.id, self.trunk, self.party = id, trunk, target
         self.media: tuple[str, int] | None = None if offer else media
-        self.standing = Standing.TRYING
-        self.muted = self.held = False
         self.answer = b""
         self.refused_with = 0
         """The status of a final refusal."""
@@ -65,6 +65,7 @@ class PhoneLeg:
             target=target,
             caller=caller,
             display_name=display_name,
+            headers=headers,
             credentials=credentials,
             no_response_seconds=trunk.no_response_seconds,
             answer_offer=self._renegotiate,

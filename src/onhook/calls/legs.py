@@ -44,6 +44,9 @@ class Legs:
     def __len__(self) -> int:
         return len(self._legs)
 
+    def get(self, leg: str) -> Leg | None:
+        return self._legs.get(leg)
+
     def user(self, leg: str) -> UserLeg | None:
         found = self._legs.get(leg)
         return found if isinstance(found, UserLeg) else None
@@ -67,7 +70,8 @@ class Legs:
 
     @property
     def connected(self) -> list[Leg]:
-        return [leg for leg in self if leg.standing is Standing.CONNECTED]
+        """The participants of the call."""
+        return [leg for leg in self if leg.standing is Standing.CONNECTED and not leg.aside]
 
     @property
     def group(self) -> bool:
@@ -75,13 +79,18 @@ class Legs:
         return len(self.connected) > PARTIES_OF_TWO
 
     @property
-    def voices(self) -> tuple[Voice, ...]:
-        """Those whose sound passes through our media."""
-        return tuple(
-            Voice(leg.id, leg.muted, leg.held)
-            for leg in self.telephones
-            if leg.media is not None and leg.standing is Standing.CONNECTED
-        )
+    def aside(self) -> list[Leg]:
+        """Those who speak in pairs, apart from the call, and have not ended."""
+        return [leg for leg in self if leg.aside and leg.standing is not Standing.ENDED]
+
+    def rooms(self, main: str) -> dict[str, tuple[Voice, ...]]:
+        """Those whose sound passes through our media, by room; `main` is the call's own."""
+        rooms: dict[str, tuple[Voice, ...]] = {}
+        for leg in self.telephones:
+            if leg.media is not None and leg.standing is Standing.CONNECTED:
+                room = f"{main}/{leg.aside}" if leg.aside else main
+                rooms[room] = (*rooms.get(room, ()), Voice(leg.id, leg.muted, leg.held))
+        return rooms
 
     @property
     def participants(self) -> list[CallParticipant]:

@@ -12,7 +12,7 @@ from onhook.acs.grid_events import (
 )
 from onhook.acs.identifiers import from_raw_id
 from onhook.calls.offering import caller_of, raw_id
-from onhook.calls.record import CallRecord
+from onhook.calls.record import CallRecord, called_first
 from onhook.effects import Notify
 
 AGENT = "Call Automation"
@@ -25,7 +25,7 @@ def life_event(record: CallRecord, notify: Notify, now: float) -> GridEvent:
         server_call_id=record.server_call_id,
         correlation_id=record.correlation_id,
         started_by=from_raw_id(raw_id(caller_of(record))),
-        is_two_party=len(record.legs) <= 1,
+        is_two_party=_called(record) <= 1,
     )
     if notify.type == "CallStarted":
         return call_started(call)
@@ -35,6 +35,12 @@ def life_event(record: CallRecord, notify: Notify, now: float) -> GridEvent:
     who = Joined(user=from_raw_id(notify.user), participant_id=notify.user, user_agent=AGENT)
     made = participant_added if notify.type == "CallParticipantAdded" else participant_removed
     return made(call, who)
+
+
+def _called(record: CallRecord) -> int:
+    """How many were called; a single telephone has no plan."""
+    first = sum(1 for plan in record.legs if called_first(plan))
+    return max(first, 1) + sum(1 for plan in record.legs if plan.invitation)
 
 
 def _reason(record: CallRecord) -> AcsCallEndReason | None:

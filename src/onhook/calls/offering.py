@@ -1,5 +1,7 @@
 """Offering a call to a party without a telephone: its leg rings, and its owner's subscribers hear of it."""
 
+import msgspec
+
 from onhook.acs.identifiers import ANONYMOUS, PHONE_PREFIX, identify
 from onhook.calls.record import CallRecord
 from onhook.calls.user_leg import UserLeg
@@ -18,8 +20,31 @@ def caller_of(record: CallRecord) -> str:
     return record.source if record.direction == "inbound" else record.source_user
 
 
-def offer_to(record: CallRecord, leg: UserLeg, resource: str, ring_seconds: float, now: float) -> Outputs:
-    leg.ring(ring_seconds, now)
+class Manner(msgspec.Struct, frozen=True):
+    """How a party is called, where the request said more than whom."""
+
+    display_name: str = ""
+    """Of the caller; empty for the call's own."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """For a telephone, in the INVITE; for a user, the sipHeaders of the customContext."""
+    voip_headers: tuple[tuple[str, str], ...] = ()
+    ring_seconds: float = 0.0
+    """How long a user may ring; 0 is as long as usual."""
+
+
+AS_EVER = Manner()
+
+
+def offer_to(
+    record: CallRecord,
+    leg: UserLeg,
+    resource: str,
+    ring_seconds: float,
+    now: float,
+    *,
+    manner: Manner = AS_EVER,
+) -> Outputs:
+    leg.ring(manner.ring_seconds or ring_seconds, now)
     caller = caller_of(record)
     announced = IncomingCallAnnounced(
         at=now, leg=leg.rings_as, resource=resource, caller=raw_id(caller), callee=raw_id(leg.party)
@@ -29,7 +54,10 @@ def offer_to(record: CallRecord, leg: UserLeg, resource: str, ring_seconds: floa
         to=raw_id(leg.party),
         caller=raw_id(caller),
         resource=resource,
-        display_name=record.source_display_name,
+        display_name=manner.display_name or record.source_display_name,
+        seconds=manner.ring_seconds,
+        sip_headers=manner.headers,
+        voip_headers=manner.voip_headers,
     )
     return [Record(announced), *user_leg_changed(leg, "ringing", now=now), announce]
 

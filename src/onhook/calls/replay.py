@@ -32,6 +32,7 @@ from onhook.facts import (
     Fact,
     InboundRefused,
     IncomingCallAnnounced,
+    LegDismissed,
     MediaMeasured,
     OperationEnded,
     RouteRefused,
@@ -58,6 +59,7 @@ OWN_FACTS = (
     UserLegChanged,
     ConnectionJoined,
     ConnectionLeft,
+    LegDismissed,
     OperationEnded,
 )
 """What a call observes of itself, and observes again."""

@@ -5,24 +5,21 @@ call.py says what a call does; here is what happens around every such step, in t
 
 from collections.abc import Callable
 from functools import partial
-from typing import TypeVar
 
 import msgspec
 
-from onhook.acs.errors import participant_not_in_call
-from onhook.acs.identifiers import identify, normalise
 from onhook.acs.models import (
     CallConnectionStateModel,
     CallParticipant,
-    CommunicationIdentifierModel,
 )
 from onhook.calls.directory import Trunk
-from onhook.calls.events import call_over, participants_updated
-from onhook.calls.features.feature import Feature, Operation
-from onhook.calls.features.table import FEATURE_OF
+from onhook.calls.events import call_over
+from onhook.calls.features.feature import Feature
 from onhook.calls.inputs import (
+    AsideParted,
     LegLeft,
     LegParted,
+    MainParted,
     NothingToCount,
     TargetAnswered,
 )
@@ -31,7 +28,15 @@ from onhook.calls.legs import Leg, Legs, Telephone
 from onhook.calls.offering import user_leg_changed
 from onhook.calls.record import CallRecord, Connection, first_connection, leg_id
 from onhook.calls.roster import Roster
-from onhook.calls.signals import LegConnected, LegEnded, LegRang, LegSignal, LegUnusable, Standing
+from onhook.calls.signals import (
+    LegConnected,
+    LegEnded,
+    LegRang,
+    LegSignal,
+    LegUnusable,
+    LegVerdict,
+    Standing,
+)
 from onhook.calls.states import (
     MAX_TRACEBACK,
     MAX_UNREADABLE,
@@ -59,7 +64,8 @@ from onhook.effects import (
     Transmit,
     Voice,
 )
-from onhook.endings.judge import judge
+from onhook.endings.judge import judge, judge_leg
+from onhook.endings.verdict import Verdict
 from onhook.facts import (
     ApiRequested,
     Fact,
@@ -73,8 +79,8 @@ from onhook.facts import (
 )
 from onhook.machine import Machine, Outputs
 from onhook.sip.messages import Malformed, Message
+from onhook.sip.referral import ReferSignal
 
-F = TypeVar("F", bound=Feature)
 UP = frozenset({State.NEW, State.CONNECTING, State.CONNECTED})
 """States in which what an application asked for goes on."""
 IN_ROOM = (PlayPrompt, SendDigits, Listen, OpenStream, StartRecording)
@@ -109,11 +115,13 @@ class Spine(Machine[State]):
         self._speaking: Leg | None = None  # whose signal is being handled
         self._counting: set[str] = set()  # media that is being closed
         self._over: list[Connection] = []  # left in this turn
+        self._judges_legs = False  # a verdict on one leg is to be told in this turn
         self._roster = Roster()
         self._seen_by_roster: object = None
         self._bridged = False  # redirected: two telephones speak without an application
         self._features: dict[type[Feature], Feature] = {}
-        self._voices: tuple[Voice, ...] = ()  # as media was last told
+        self._rooms: dict[str, tuple[Voice, ...]] = {}  # as media was last told
+        self._was_in = False  # was the leg whose end is being handled a participant?
         self._room = False  # media knows the room of this call
         self._agreed: dict[str, StartMedia] = {}
 
@@ -188,42 +196,6 @@ class Spine(Machine[State]):
         for feature in list(self._features.values()):
             outputs += feature.take(fact)
         return outputs
-
-    # What features are asked, and what they need of the call
-
-    def feature_for(self, operation: str) -> Feature:
-        """The feature that serves an operation, made when first asked for. Raises KeyError."""
-        return self.feature(FEATURE_OF[operation])
-
-    def feature(self, kind: type[F]) -> F:
-        made = self._features.get(kind)
-        if not isinstance(made, kind):
-            made = self._features[kind] = kind(self)
-        return made
-
-    def operate(self, asked: ApiRequested, operation: Operation) -> list[Effect]:
-        """`operation` has been checked by its feature, in this very turn."""
-        return self._take(asked, partial(self.feature_for(operation.name).begin, operation))
-
-    def participant(self, identifier: CommunicationIdentifierModel, where: str) -> Leg:
-        """Who is meant; `where` is the JSON path. Raises ApiError 400 if it is nobody in the call."""
-        raw_id = normalise(identifier, where).raw_id
-        for leg in self.legs.connected:
-            if identify(leg.party).raw_id == raw_id:
-                return leg
-        raise participant_not_in_call(raw_id or "", where)
-
-    def agreed(self, leg: str) -> StartMedia | None:
-        """What a telephone agreed to about media, last; None for who has none of ours."""
-        return self._agreed.get(leg)
-
-    def tell_participants(self, *, but: Connection | None = None) -> Outputs:
-        """ParticipantsUpdated for every application."""
-        return [
-            participants_updated(self.record, connection, self.participants)
-            for connection in self.open_connections
-            if connection is not but
-        ]
 
     def media_closed(self, fact: MediaMeasured) -> list[Effect]:
         self._taking = fact
@@ -330,7 +302,8 @@ class Spine(Machine[State]):
 
     @property
     def open_connections(self) -> list[Connection]:
-        return [each for each in self.connections if each.ended_at is None]
+        """Those whose application is in the call; one that leaves in this turn is not any more."""
+        return [each for each in self.connections if each.ended_at is None and each not in self._over]
 
     # Between the legs below and the world above
 
@@ -342,6 +315,8 @@ class Spine(Machine[State]):
                 risen += [Record(self._sent(leg, output)), output]
             elif isinstance(output, LegRang | LegConnected | LegUnusable | LegEnded):
                 risen += self._signal(leg, output)
+            elif isinstance(output, ReferSignal):
+                risen += [told for each in self._features.values() for told in each.referred(leg, output)]
             else:
                 risen.append(output)
         return risen
@@ -350,19 +325,26 @@ class Spine(Machine[State]):
         wanted: object = signal
         told: Outputs = []
         if isinstance(signal, LegConnected):
-            leg.standing = Standing.CONNECTED
-            told = [output for each in self._features.values() for output in each.joined(leg)]
+            told = self._connect(leg)
             caller = self.legs.caller
             if self._bridged and leg is not caller and caller and not caller.answered:
                 wanted = TargetAnswered()
         elif isinstance(signal, LegEnded | LegUnusable):
             if leg.standing is Standing.ENDED or not self.accepts(type(signal)):
                 return []
+            self._was_in = leg.standing is Standing.CONNECTED and not leg.aside
             leg.standing = Standing.ENDED
+            told = self._left(leg)
             wanted = self._weigh(leg, signal)
-            told = [output for each in self._features.values() for output in each.left(leg)]
         self._speaking = leg
         return told + (self.handle(wanted) if self.accepts(type(wanted)) else [])
+
+    def _connect(self, leg: Leg) -> Outputs:
+        leg.standing = Standing.CONNECTED
+        return [output for each in list(self._features.values()) for output in each.joined(leg)]
+
+    def _left(self, leg: Leg) -> Outputs:
+        return [output for each in list(self._features.values()) for output in each.left(leg)]
 
     def _weigh(self, leg: Leg, signal: LegEnded | LegUnusable) -> object:
         """Does the call go on without `leg`? If not, are there telephones to release first?"""
@@ -371,7 +353,13 @@ class Spine(Machine[State]):
             others = [other for other in self.legs.alive(but=leg) if other.id not in self.legs.own]
             goes_on = leg is not caller and any(other is not caller for other in others)
         elif self.state is State.CONNECTED:
-            goes_on = len(self.legs.connected) > 1 and (self._bridged or bool(self.open_connections))
+            attended = len(self.legs.connected) > 1 and (self._bridged or bool(self.open_connections))
+            apart = any(other.aside != leg.aside for other in self.legs.aside)
+            if leg.aside and (attended or apart):
+                return AsideParted()
+            if not attended and apart:
+                return MainParted()
+            goes_on = attended
         else:
             goes_on = bool(self.legs.telephones_alive)
         if goes_on:
@@ -386,6 +374,9 @@ class Spine(Machine[State]):
         self._agreed.update({each.leg: each for each in outputs if isinstance(each, StartMedia)})
         if self.state is not State.ENDED or self.record.ended_at is None:
             self.timeline += [effect.fact for effect in outputs if isinstance(effect, Record)]
+        if self._judges_legs:
+            outputs = [self._judged(each) if isinstance(each, LegVerdict) else each for each in outputs]
+            self._judges_legs = False
         over, self._over = self._over, []
         outputs += [self._conclude(connection) for connection in over]
         if self.state is State.ENDED and self.record.ended_at is None:
@@ -402,18 +393,28 @@ class Spine(Machine[State]):
         ended, self._features = list(self._features.values()), {}
         return [output for each in ended for output in each.end()]
 
+    def judged(self, leg: str, tell: Callable[[Verdict], Effect]) -> Outputs:
+        """What is told of one leg, once every fact of this turn is known."""
+        self._judges_legs = True
+        return [LegVerdict(leg, tell)]
+
+    def _judged(self, wanted: LegVerdict) -> Effect:
+        return wanted.tell(judge_leg(self.timeline, wanted.leg))
+
     def _remix(self, outputs: Outputs) -> list[Effect]:
-        """Tell media who is in the room, when that has changed; and that it closes, once the call is over.
+        """Tell media who is in which room, when that has changed; and that all close, once the call is over.
 
         A call without a telephone has a room too, once something is played or recorded in it.
         """
-        self._room = self._room or any(isinstance(output, IN_ROOM) for output in outputs)
-        over = self.state is not State.CONNECTED
-        voices = () if over else self.legs.voices
-        if voices == self._voices and not (over and self._room):
-            return []
-        self._voices, self._room = voices, not over
-        return [Mix(self.record.id, voices)] if voices or over else []
+        main, up = self.record.id, self.state is State.CONNECTED
+        rooms = self.legs.rooms(main) if up else {}
+        used = self._room or main in rooms or any(isinstance(output, IN_ROOM) for output in outputs)
+        closed = [room for room in self._rooms if room not in rooms and room != main]
+        if used and not up:
+            closed.append(main)
+        changed = [Mix(room, voices) for room, voices in rooms.items() if voices != self._rooms.get(room)]
+        self._rooms, self._room = rooms, used and up
+        return [*(Mix(room, ()) for room in closed), *changed]
 
     def _notify(self) -> list[Notify]:
         """What subscribers are told; looked for only when somebody came, went, or the call moved on."""

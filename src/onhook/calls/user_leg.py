@@ -2,7 +2,7 @@
 answers. Nothing of it crosses a wire of ours; it rings, is answered by an application, and ends.
 """
 
-from onhook.calls.signals import LegEnded, Standing
+from onhook.calls.signals import LegEnded, Presence, Standing
 from onhook.effects import Record
 from onhook.facts import TimerFired
 from onhook.machine import Outputs
@@ -11,7 +11,7 @@ RING = "ring"
 """Name of the timer that ends the ringing (30 s, documented: Incoming call concepts)."""
 
 
-class UserLeg:
+class UserLeg(Presence):
     """`party` is a raw id, or a number in E.164; `rings_as` is the leg that facts and contexts name.
 
     A phone call that comes in rings as the leg of its caller.
@@ -20,8 +20,6 @@ class UserLeg:
     def __init__(self, id: str, party: str, *, rings_as: str = "") -> None:  # noqa: A002  # called id everywhere
         self.id, self.party = id, party
         self.rings_as = rings_as or id
-        self.standing = Standing.TRYING
-        self.muted = self.held = False
         self.outcome = ""
         """What became of the ringing, in a word for refusals: answered, rejected, redirected …"""
         self.deadline: float | None = None

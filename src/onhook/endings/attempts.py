@@ -54,6 +54,9 @@ class Attempt(msgspec.Struct, eq=False):
     """The transport failure that ended the attempt."""
     media: int = 0
     """The last count of RTP."""
+    dismissed: int = 0
+    """The fact by which our side took this leg out of the call, by itself."""
+    dismissed_why: str = ""
 
 
 class Reading(msgspec.Struct, eq=False):

@@ -11,7 +11,9 @@ from onhook.endings.signals import Signal, printable
 from onhook.endings.verdict import Proof
 from onhook.facts import (
     ApiRequested,
+    Dismissal,
     IncomingCallAnnounced,
+    LegDismissed,
     MediaMeasured,
     SipUnreadable,
     TimerFired,
@@ -23,6 +25,13 @@ OUR_TIMES: dict[Stop, str] = {
     "duration": "the time a call may last",
     "no-rtp": "the time that a call may be without RTP",
 }
+DISMISSED: dict[Dismissal, str] = {
+    "removed": "the application removed the participant (removeParticipant)",
+    "cancelled": "the application took the invitation back (cancelAddParticipant)",
+    "transferred": "the participant was handed over (transferToParticipant)",
+    "call-over": "the call that it was rung for was over",
+}
+"""What it means that our side took one leg out."""
 
 
 class Finding(NamedTuple):
@@ -159,6 +168,8 @@ def stopped(reading: Reading) -> Proof | None:
     fact = reading.timeline[reading.stop - 1]
     if isinstance(fact, ApiRequested):
         return Proof(reading.stop, f"the application asked to end the call ({printable(fact.operation)})")
+    if isinstance(fact, LegDismissed):
+        return Proof(reading.stop, DISMISSED[fact.why])
     seconds = fact.after_seconds if isinstance(fact, TimerFired) else 0.0
     return Proof(reading.stop, f"{OUR_TIMES.get(reading.stop_kind, 'a time')}, {seconds:g} s, ran out")
 

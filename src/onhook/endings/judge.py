@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from onhook.endings import finding as say
 from onhook.endings.attempts import Reading
 from onhook.endings.codes import category_of, sip_phrase
@@ -13,7 +15,7 @@ from onhook.endings.rules import RULES, UNEXPLAINED, Rule
 from onhook.endings.rules_users import left_before
 from onhook.endings.signals import Signal, printable
 from onhook.endings.verdict import Confidence, Proof, Verdict
-from onhook.facts import SipSeen, Timeline
+from onhook.facts import Fact, FaultRaised, ServerRestarted, SipSeen, Timeline
 
 NO_CATEGORY = "Unknown"
 """Shown where neither a source nor a rule of the tables names a category."""
@@ -35,6 +37,27 @@ def judge(timeline: Timeline, *, connection: str = "", rules: Sequence[Rule] = R
         if finding is not None:
             return _verdict(reading, page(rule.ending), finding)
     return _verdict(reading, page(UNEXPLAINED), _leftover(reading))
+
+
+def judge_leg(timeline: Timeline, leg: str) -> Verdict:
+    """The verdict on one leg of a call, as if it had been the whole of it.
+
+    So that what an application is told of a party that could not be added or reached is what it would be
+    told of a call to that party. Evidence counts in the call's timeline.
+    """
+    numbers = [number for number, fact in enumerate(timeline, 1) if fact.leg == leg or _of_everyone(fact)]
+    verdict = judge([timeline[number - 1] for number in numbers])
+
+    def counted(proofs: tuple[Proof, ...]) -> tuple[Proof, ...]:
+        return tuple(Proof(numbers[proof.fact - 1], proof.shows) for proof in proofs)
+
+    return msgspec.structs.replace(
+        verdict, evidence=counted(verdict.evidence), remarks=counted(verdict.remarks)
+    )
+
+
+def _of_everyone(fact: Fact) -> bool:
+    return isinstance(fact, ServerRestarted | FaultRaised)
 
 
 def _leftover(reading: Reading) -> Finding:

@@ -9,7 +9,7 @@ from onhook.endings.attempts import Attempt, Reading
 from onhook.endings.cast import cast_of, telephone_names
 from onhook.endings.reading import read, read_leg
 from onhook.endings.reading_parties import goes_on
-from onhook.facts import SipSeen, Timeline
+from onhook.facts import LegDismissed, SipSeen, Timeline, TimerFired
 
 NEVER = 1 << 62
 
@@ -53,13 +53,17 @@ def _weigh_requests(found: list[Reading]) -> None:
 def _talks(reading: Reading, number: int) -> bool:
     """Is its telephone connected at fact `number`?"""
     attempt = reading.attempt
-    return attempt is not None and 0 < attempt.answer < number and not 0 < reading.ended < number
+    if attempt is None or not 0 < attempt.answer < number:
+        return False
+    return not 0 < reading.ended < number and not 0 < attempt.dismissed < number
 
 
 def _deciding(found: list[Reading]) -> Reading:
     ours = [each for each in found if each.fault or each.restarted]
-    stopped = [each for each in found if each.stop and each.stop_kind != "no-rtp"]
     answered = [each for each in found if _answered(each)]
+    answered = [each for each in answered if not _handed_over(each)] or answered
+    stopped = [each for each in found if each.stop and each.stop_kind != "no-rtp"]
+    stopped = [each for each in stopped if not (_stopped_alone(each) and answered)]
     if ours:
         return max(ours, key=_answered)
     if stopped:  # those that went before are remarks; a telephone tells more than a leg without signalling
@@ -71,6 +75,17 @@ def _deciding(found: list[Reading]) -> Reading:
     if came_in:  # its caller is told last, whatever became of the others
         return came_in[0]
     return _last([each for each in found if _by_itself(each)] or found)
+
+
+def _stopped_alone(reading: Reading) -> bool:
+    """Did our side give up this leg only: its time was over, or it was taken back?"""
+    fact = reading.timeline[reading.stop - 1]
+    return isinstance(fact, TimerFired | LegDismissed) and bool(fact.leg)
+
+
+def _handed_over(reading: Reading) -> bool:
+    """Was it transferred? What it does afterwards is no matter of this call."""
+    return reading.attempt is not None and reading.attempt.dismissed_why == "transferred"
 
 
 def _answered(reading: Reading) -> bool:
@@ -102,6 +117,8 @@ def _by_itself(reading: Reading) -> bool:
 
 
 def _consequence(attempt: Attempt) -> bool:
+    if attempt.dismissed_why == "removed":  # for the call as good as if it had left
+        return False
     if attempt.bye is not None:
         return attempt.bye_sent
     if attempt.final is None:

@@ -20,6 +20,7 @@ from onhook.facts import (
     GridUnheard,
     InboundRefused,
     IncomingCallAnnounced,
+    LegDismissed,
     MediaMeasured,
     RouteRefused,
     RouteTaken,
@@ -157,6 +158,11 @@ def _(fact: ConnectionJoined) -> tuple[Way, str, str]:
 @_tell.register
 def _(fact: ConnectionLeft) -> tuple[Way, str, str]:
     return "note", "", f"left the call ({fact.why or 'no reason given'})"
+
+
+@_tell.register
+def _(fact: LegDismissed) -> tuple[Way, str, str]:
+    return "note", TRUNK, f"taken out of the call ({fact.why})"
 
 
 @_tell.register

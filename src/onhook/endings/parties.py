@@ -40,6 +40,8 @@ class Connection(msgspec.Struct, eq=False):
     id: str
     joined: int = 0
     left: int = 0
+    why: str = ""
+    """`ConnectionLeft.why`, where such a fact is known."""
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -126,7 +128,7 @@ class Parties(msgspec.Struct, eq=False):
 
     def leave(self, fact: ConnectionLeft, number: int) -> None:
         left = self.connection(fact.connection)
-        left.left = left.left or number
+        left.left, left.why = left.left or number, left.why or fact.why
 
     def change(self, fact: UserLegChanged, number: int) -> None:
         leg = self.users.get(fact.leg)

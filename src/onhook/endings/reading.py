@@ -40,6 +40,7 @@ from onhook.facts import (
     GridUnheard,
     InboundRefused,
     IncomingCallAnnounced,
+    LegDismissed,
     ListeningFailed,
     MediaMeasured,
     OperationEnded,
@@ -70,7 +71,7 @@ SILENCE_TIMERS = frozenset({"no-response", "B"})
 ACK_TIMERS = frozenset({"ACK", "H", "L"})
 RING_TIMER = "ring"
 OF_ONE_LEG: frozenset[type[Any]] = frozenset({
-    SipSeen, SipUnreadable, TransportFailed, MediaMeasured, RouteRefused,
+    SipSeen, SipUnreadable, TransportFailed, MediaMeasured, RouteRefused, LegDismissed,
 })  # fmt: skip
 
 
@@ -161,10 +162,27 @@ def _route_taken(reading: Reading, fact: RouteTaken, _number: int) -> None:
 
 def _route_refused(reading: Reading, _fact: RouteRefused, number: int) -> None:
     attempt = reading.attempt
+    if _is_up(reading):  # somebody was to be added; the call goes on
+        return
     if not reading.ended:
         reading.refused = number
     if attempt is None or not attempt.inbound:  # of a call that came in, the caller is still to be told
         reading.end(number, "route")
+
+
+def _is_up(reading: Reading) -> bool:
+    """Has somebody answered? Later facts of other legs end nothing."""
+    users = reading.parties.users.values()
+    return any(each.answer for each in reading.attempts) or any(each.connected for each in users)
+
+
+def _dismissed(reading: Reading, fact: LegDismissed, number: int) -> None:
+    attempt = reading.by_leg.get(fact.leg)
+    if attempt is not None and not attempt.dismissed:
+        attempt.dismissed, attempt.dismissed_why = number, fact.why
+    rung = fact.why in {"cancelled", "call-over"}
+    if rung and not _is_up(reading) and (attempt is reading.attempt):
+        reading.stop_for(number, "hang-up")
 
 
 def _media(reading: Reading, fact: MediaMeasured, number: int) -> None:
@@ -234,6 +252,7 @@ _READERS: dict[type[Any], Callable[[Reading, Any, int], None]] = {
     UserLegChanged: read_user_leg,
     ConnectionJoined: read_joined,
     ConnectionLeft: read_left,
+    LegDismissed: _dismissed,
     ServerRestarted: _restart,
     FaultRaised: _fault,
 }

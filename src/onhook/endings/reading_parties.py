@@ -87,7 +87,7 @@ def read_joined(reading: Reading, fact: ConnectionJoined, number: int) -> None:
 
 
 def read_left(reading: Reading, fact: ConnectionLeft, number: int) -> None:
-    if reading.too_late:
+    if reading.too_late and fact.why != "transferred":  # its far end may hang up before we can
         return
     parties = reading.parties
     parties.leave(fact, number)

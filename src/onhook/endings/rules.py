@@ -35,6 +35,9 @@ def either(first: Find, second: Find) -> Find:
 
 
 RULES: tuple[Rule, ...] = (
+    # Gone before the call was over
+    Rule("transferred", users.taken_out("transferred")),
+    Rule("removed-from-call", users.taken_out("removed")),
     # Ours
     Rule("server-fault", server_fault),
     Rule("server-restarted", server_restarted),
@@ -51,7 +54,7 @@ RULES: tuple[Rule, ...] = (
     Rule("cancel-crossed-answer", talking.cancel_crossed_answer),
     Rule("caller-cancel-crossed-answer", talking.caller_cancel_crossed_answer),
     Rule("call-too-long", either(talking.call_too_long, users.user_call_too_long)),
-    Rule("left-alone", users.left_alone),
+    Rule("left-alone", either(users.left_alone, talking.removed_last)),
     Rule("hung-up-by-app", either(talking.ended_by_app, users.user_hung_up)),
     Rule("ack-lost", talking.ack_lost),
     Rule("hung-up-by-network", talking.phone_cut_off),

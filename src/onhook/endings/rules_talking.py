@@ -54,6 +54,15 @@ def ended_by_app(reading: Reading) -> Finding | None:
     return _released(reading, attempt, say.stopped(reading))
 
 
+def removed_last(reading: Reading) -> Finding | None:
+    """The application removed the last of the others, and was alone then."""
+    attempt = reading.attempt
+    if attempt is None or not attempt.answer or reading.stop or attempt.dismissed_why != "removed":
+        return None
+    shown = Proof(attempt.dismissed, f"{say.DISMISSED['removed']}, and one participant remained")
+    return _released(reading, attempt, shown)
+
+
 def _far_end_released(reading: Reading, *, inbound: bool) -> Attempt | None:
     attempt = _talking(reading, inbound=inbound)
     return attempt if attempt is not None and attempt.bye is not None and not attempt.bye_sent else None

@@ -6,8 +6,18 @@ from onhook.endings.cast import user_name
 from onhook.endings.finding import Finding, ordered
 from onhook.endings.hearing import unheard_call
 from onhook.endings.parties import Asked, Connection, UserLeg
+from onhook.endings.rules_own import Find
 from onhook.endings.verdict import Proof
+from onhook.facts import ApiRequested, UserLegCause
 
+TAKEN_OUT: dict[UserLegCause, tuple[str, str]] = {
+    "transferred": (
+        "transferToParticipant",
+        "the target had taken the call, and this application left it",
+    ),
+    "removed": ("removeParticipant", "another application took this one out of the call"),
+}
+"""Why a connection left without asking: the operation that asked for it, and what its leaving shows."""
 DECLINED = frozenset({"none", "busy", "forbidden"})
 """Reasons of rejectCall."""
 
@@ -38,10 +48,30 @@ def user_rang_out(reading: Reading) -> Finding | None:
     return Finding(ordered([*_rang(reading, user), _ring_time(reading, user)]))
 
 
+def taken_out(why: UserLegCause) -> Find:
+    """A rule for an application that was taken out of the call, which may have gone on without it."""
+    operation, shows = TAKEN_OUT[why]
+
+    def find(reading: Reading) -> Finding | None:
+        viewer = _viewer(reading)
+        if viewer is None or viewer.why != why:
+            return None
+        asked = [
+            Proof(number, f"it was asked for ({operation})")
+            for number, fact in enumerate(reading.timeline[: viewer.left], 1)
+            if isinstance(fact, ApiRequested) and fact.operation == operation and fact.status < 300
+        ]
+        return Finding(ordered([*_joined(viewer), *asked[-1:], Proof(viewer.left, shows)]))
+
+    return find
+
+
 def left_before(reading: Reading) -> Finding | None:
     """The application that asks had hung up while the call went on for others."""
     viewer = _viewer(reading)
     if viewer is None or not viewer.left or not reading.viewer or viewer.left == reading.stop:
+        return None
+    if viewer.why not in {"", "hung-up"}:
         return None
     if reading.ended and viewer.left > reading.ended:
         return None

@@ -98,11 +98,14 @@ class Inbox:
 
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
+        self.uris: list[str] = []
+        """Where each was posted to."""
         self.settle: Callable[[Settlement], None] = lambda _: None
 
     def deliver(self, events: Iterable[OutboxEvent]) -> None:
         for event in events:
             self.events += msgspec.json.decode(event.body, type=list[dict[str, Any]])
+            self.uris.append(event.uri)
             self.settle(Settlement(event.id, "delivered", attempts=1))
 
 

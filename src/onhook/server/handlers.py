@@ -213,6 +213,18 @@ BUILT: dict[str, Built] = {
     "sendDtmfTones": Built(
         operate, "body, 202 and answer validated; telephones only and 18 tones documented"
     ),
+    "addParticipant": Built(
+        operate,
+        "body, 202 and answer validated; events documented; the default ring time and refusals assumed",
+    ),
+    "removeParticipant": Built(
+        operate, "body and 202 validated; events documented; who is not in the call told by event assumed"
+    ),
+    "cancelAddParticipant": Built(
+        operate,
+        "body, 202 and CancelAddParticipantSucceeded validated; codes of failures assumed",
+    ),
+    "mute": Built(operate, "body, 200 and isMuted at once validated; refusals assumed"),
     "hold": Built(operate, "body and 200 validated; what the held hear assumed"),
     "unhold": Built(operate, "body and 200 validated"),
     "getParticipants": Built(get_participants, "answer validated; one page, paging assumed unnecessary"),

@@ -131,16 +131,21 @@ class OutboundSession(Machine[State]):
         target: str,
         caller: str,
         display_name: str = "",
+        headers: tuple[tuple[str, str], ...] = (),
         credentials: Credentials | None = None,
         no_response_seconds: float = GIVE_UP,
         answer_offer: AnswerOffer = lambda _: None,
         now: float,
     ) -> None:
-        """`target` and `caller` are numbers, the user parts of URIs; `local` goes into Via and Contact."""
+        """`target` and `caller` are numbers, the user parts of URIs; `local` goes into Via and Contact.
+
+        `headers` stand in the INVITE beside ours.
+        """
         self.state = State.IDLE
         self.leg, self.seed, self.peer, self.now = leg, seed, peer, now
         self.local, self.target, self.caller, self.display_name = local, target, caller, display_name
         self.no_response_seconds = no_response_seconds
+        self._headers = headers
         self.call_id = f"{seed}@{local[0]}"
         self.dialog: Dialog | None = None
         self.inside = Inside(leg, self._contact, answer_offer)
@@ -333,6 +338,7 @@ class OutboundSession(Machine[State]):
             ("contact", self._contact),
             ("allow", ALLOW),
             ("user-agent", USER_AGENT),
+            *self._headers,
             *extra,
         )
         if self._body:

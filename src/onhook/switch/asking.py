@@ -5,7 +5,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from onhook.acs.errors import ApiError, invalid_body
+from onhook.acs.errors import NOT_VALID_IN_STATE, ApiError, invalid_body
 from onhook.acs.identifiers import ACS_USER_PREFIXES, communication_user, identify, normalise
 from onhook.acs.models import (
     AnswerCallRequest,
@@ -65,6 +65,10 @@ def _not_built(what: str, number: int) -> ApiError:
         f"Onhook cannot place {what} yet; see COVERAGE.md",
         target=f"$.targets[{number}]",
     )
+
+
+def call_full() -> ApiError:
+    return ApiError(400, NOT_VALID_IN_STATE, f"{MAX_LEGS} parties were in this call: its limit")
 
 
 def is_user(party: str) -> bool:

@@ -369,7 +369,7 @@ class Floor:
             record.id,
             announce.leg,
             owner.id,
-            self._sources.now() + self.limits.ring_seconds,
+            self._sources.now() + (announce.seconds or self.limits.ring_seconds),
         )
         event = incoming_call(
             to=from_raw_id(announce.to),
@@ -378,6 +378,8 @@ class Floor:
             incoming_call_context=context,
             correlation_id=record.correlation_id,
             caller_display_name=announce.display_name,
+            sip_headers=dict(announce.sip_headers),
+            voip_headers=dict(announce.voip_headers),
         )
         self._announcer.announce(
             owner.name, event.type, event.subject, msgspec.to_builtins(event.data), call_id=record.id

@@ -25,7 +25,7 @@ from onhook.acs.requests import Asked, Reply
 from onhook.acs.wire import Model
 from onhook.calls.call import Call, State, leg_id
 from onhook.calls.directory import Resource
-from onhook.calls.features.feature import Operation
+from onhook.calls.features.feature import Operation, Wanted
 from onhook.calls.inputs import Target
 from onhook.calls.record import CallRecord, Connection, LegPlan
 from onhook.calls.routing import Chosen, NotRouted, choose_trunk
@@ -35,6 +35,7 @@ from onhook.facts import ApiRequested
 from onhook.store.batch import KeptReply, StoreFailed
 from onhook.switch.asking import (
     MAX_LEGS,
+    call_full,
     is_user,
     leg_seed,
     media_options,
@@ -190,7 +191,7 @@ class Switch(Floor):
         record, caller = call.record, call.legs.caller
         party = target.phone_number.value if target.phone_number else target.raw_id or ""
         if len(call.legs) >= MAX_LEGS:
-            raise ApiError(400, NOT_VALID_IN_STATE, f"{MAX_LEGS} parties were in this call: its limit")
+            raise call_full()
         passes = caller is not None and not caller.answered
         if passes and not is_user(party) and caller and not caller.offer:
             raise ApiError(
@@ -243,7 +244,7 @@ class Switch(Floor):
         if call.state is not State.CONNECTED:
             raise ApiError(400, "8501", "The call is not established: nobody has answered it yet.")
         if len(call.legs) >= MAX_LEGS:
-            raise ApiError(400, NOT_VALID_IN_STATE, f"{MAX_LEGS} parties were in this call: its limit")
+            raise call_full()
         guid = self._sources.guid()
         connection = Connection(
             id=guid,
@@ -280,10 +281,33 @@ class Switch(Floor):
         feature = call.feature_for(asked.operation)
         operation = Operation(asked.operation, connection, request, self._sources.guid())
         feature.check(operation)
+        wanted = tuple(
+            self._wanted(resource, call, each, operation.action) for each in feature.wants(operation)
+        )
+        operation = msgspec.structs.replace(operation, targets=wanted)
         fact = self._operation_fact(asked, operation)
         self._guard(call, partial(call.operate, fact, operation))
         self._journal.add_record(call.record)
         return feature.reply(operation)
+
+    def _wanted(self, resource: Resource, call: Call, wanted: Wanted, action: str) -> Target:
+        """A plan for somebody whom an operation rings. Raises ApiError where the call is full."""
+        record = call.record
+        if len(call.legs) >= MAX_LEGS:
+            raise call_full()
+        seed = leg_seed(record.seed, len(record.legs) + 1)
+        plan = LegPlan(id=seed[:12], party=wanted.party, seed=seed, invitation=action)
+        if is_user(wanted.party):
+            owner = resource_of(self.directory, wanted.party, resource).name
+            return Target(msgspec.structs.replace(plan, resource=owner))
+        # Where any number may be shown, and none is given: the one that the call has had so far (assumed).
+        usual = record.source if record.direction == "outbound" else record.target
+        plan = msgspec.structs.replace(plan, caller=wanted.caller or usual)
+        routed = self._route(resource, wanted.party, wanted.caller, Counter())
+        if isinstance(routed, NotRouted) or routed.trunk.name == wanted.refers:
+            return Target(plan, routed)
+        local = self._network.via_address(routed.trunk.destination)
+        return Target(msgspec.structs.replace(plan, local=local, media=self._open_media(plan.id)), routed)
 
     def _operation_fact(self, asked: Asked, operation: Operation) -> ApiRequested:
         body = msgspec.json.encode(operation.request) if operation.request is not None else b""

@@ -436,7 +436,7 @@ def test_a_fault_before_there_is_a_leg_ends_the_call_too(monkeypatch: pytest.Mon
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        patch.setattr("onhook.calls.call.PhoneLeg", fail)
+        patch.setattr("onhook.calls.host.PhoneLeg", fail)
         with pytest.raises(ZeroDivisionError):
             scene.place()
     scene.faults()

@@ -116,6 +116,8 @@ CODES = {
     "one-way-audio": (0, 560000, 200),
     "srtp-mismatch": (0, 560000, 200),
     "codec-not-agreed": (0, 540000, 200),
+    "transferred": (0, 7015, 200),
+    "removed-from-call": (0, 5000, 200),
     "inbound-busy": (486, 540486, 486),
     "inbound-refused": (415, 540415, 415),
 }
@@ -141,6 +143,11 @@ def normal(reason: str) -> Timeline:
 
 
 LOOK_ALIKES: list[tuple[str, Timeline]] = [
+    # Our side took somebody out
+    ("left-alone", begun().up().api("removeParticipant", 202).dismissed("removed").bye("sent").facts),
+    ("hung-up-by-app", begun().up().api("terminate").dismissed("removed").bye("sent").facts),
+    ("hung-up-by-phone", begun().up().api("transferToParticipant", 202).bye("received").facts),
+    ("transferred", begun().up().bye("received").left("", "transferred").facts),
     # Who hung up first
     ("hung-up-by-app", begun().up().api("terminate").bye("received").facts),
     ("hung-up-by-phone", begun().up().bye("received").api("hangUp").bye("sent").facts),

@@ -403,6 +403,22 @@ EXPECTED: dict[str, Expected] = {
             (3, "we refused with 404 Not Found"),
         ],
     ),
+    "transferred": Expected(
+        12,
+        [
+            (7, "this application joined the call"),
+            (11, "it was asked for (transferToParticipant)"),
+            (12, "the target had taken the call, and this application left it"),
+        ],
+    ),
+    "removed-from-call": Expected(
+        9,
+        [
+            (1, "this application joined the call"),
+            (8, "it was asked for (removeParticipant)"),
+            (9, "another application took this one out of the call"),
+        ],
+    ),
     "left-alone": Expected(
         8,
         [

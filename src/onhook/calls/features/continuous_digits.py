@@ -26,7 +26,7 @@ from onhook.facts import DigitHeard, Fact, OperationEnd
 from onhook.machine import Outputs
 
 if TYPE_CHECKING:
-    from onhook.calls.spine import Spine
+    from onhook.calls.host import Host
 
 START = "startContinuousDtmfRecognition"
 UNHEARD = "the description of the far end has no telephone-event"
@@ -35,7 +35,7 @@ UNHEARD = "the description of the far end has no telephone-event"
 class ContinuousDigits(Feature):
     OPERATIONS = (START, "stopContinuousDtmfRecognition")
 
-    def __init__(self, call: "Spine") -> None:
+    def __init__(self, call: "Host") -> None:
         super().__init__(call)
         self._watches: dict[tuple[str, str], ToneWatch] = {}
         """By connection and leg."""
@@ -94,7 +94,7 @@ class ContinuousDigits(Feature):
 class ToneWatch:
     """The digits of one participant, for one application."""
 
-    def __init__(self, call: "Spine", asked: Operation, leg: str, sequence: int) -> None:
+    def __init__(self, call: "Host", asked: Operation, leg: str, sequence: int) -> None:
         """`sequence` is the last number that was used before."""
         self.call, self.leg, self.sequence = call, leg, sequence
         self._operation = MediaOperation(call, asked, (leg,))

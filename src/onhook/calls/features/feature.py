@@ -12,9 +12,10 @@ from onhook.calls.record import Connection
 from onhook.calls.states import State
 from onhook.facts import Fact
 from onhook.machine import Outputs
+from onhook.sip.referral import ReferSignal
 
 if TYPE_CHECKING:
-    from onhook.calls.spine import Spine
+    from onhook.calls.host import Host
 
 CALL_NOT_ESTABLISHED = "8501"
 """Documented: an operation on a call that nobody has answered yet."""
@@ -45,13 +46,24 @@ class Operation(msgspec.Struct, frozen=True):
         return getattr(self.request, "operation_callback_uri", None) or ""
 
 
+class Wanted(msgspec.Struct, frozen=True):
+    """Whom an operation rings. Before it begins, the switch finds a route, a seed and media for it."""
+
+    party: str
+    """A number in E.164, or the raw id of a user."""
+    caller: str = ""
+    """The caller id to show; empty for the call's own."""
+    refers: str = ""
+    """The trunk that would call the number in our place: where the route leads there, no leg is needed."""
+
+
 class Feature:
     """One part of one call. Pure, like the call: outputs are effects, in the order in which they happen."""
 
     OPERATIONS: ClassVar[tuple[str, ...]] = ()
     """Names of the operations that it serves."""
 
-    def __init__(self, call: "Spine") -> None:
+    def __init__(self, call: "Host") -> None:
         self.call = call
 
     # What applications ask
@@ -65,6 +77,10 @@ class Feature:
                 code,
                 f"{asked.name} needs an established call; this one is {self.call.connection_state.value}.",
             )
+
+    def wants(self, asked: Operation) -> tuple[Wanted, ...]:
+        """Whom it rings; asked after `check`."""
+        return ()
 
     def begin(self, asked: Operation) -> Outputs:
         """Do it. It has been checked, and is kept as a fact."""
@@ -85,7 +101,11 @@ class Feature:
         return []
 
     def left(self, leg: Leg) -> Outputs:
-        """A leg is gone, the call goes on."""
+        """A leg is gone: it failed, left, or was released."""
+        return []
+
+    def referred(self, leg: Leg, signal: ReferSignal) -> Outputs:
+        """The far end of a leg told what became of our REFER."""
         return []
 
     def over(self, connection: Connection) -> Outputs:

@@ -45,7 +45,7 @@ from onhook.facts import (
 from onhook.machine import Outputs
 
 if TYPE_CHECKING:
-    from onhook.calls.spine import Spine
+    from onhook.calls.host import Host
 
 INCOMPATIBLE = "8583"
 """Documented, with 412: the media action compatibility table."""
@@ -63,7 +63,7 @@ class MediaActions(Feature):
         "sendDtmfTones",
     )
 
-    def __init__(self, call: "Spine") -> None:
+    def __init__(self, call: "Host") -> None:
         super().__init__(call)
         self._main: dict[str, MainLane] = {}
         """By connection: applications do not wait for each other (assumed)."""

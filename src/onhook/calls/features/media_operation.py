@@ -14,7 +14,7 @@ from onhook.facts import Fact, OperationEnd, OperationEnded
 from onhook.machine import Outputs
 
 if TYPE_CHECKING:
-    from onhook.calls.spine import Spine
+    from onhook.calls.host import Host
 
 ENDED_FOR_IT: frozenset[OperationEnd] = frozenset({"cancelled", "cut-off"})
 """Ends that come from outside the operation."""
@@ -39,7 +39,7 @@ class MediaOperation:
     COMPLETED: ClassVar[frozenset[OperationEnd]] = frozenset(SUCCESSES)
     """Ends that the completed event tells."""
 
-    def __init__(self, call: "Spine", asked: Operation, legs: tuple[str, ...] = ()) -> None:
+    def __init__(self, call: "Host", asked: Operation, legs: tuple[str, ...] = ()) -> None:
         self.call, self.asked, self.legs = call, asked, legs
         self.on_main_leg = not legs
 

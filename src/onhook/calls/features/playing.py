@@ -14,7 +14,7 @@ from onhook.facts import Fact, PromptEnded, PromptStarted
 from onhook.machine import Machine, Outputs, nothing, rows
 
 if TYPE_CHECKING:
-    from onhook.calls.spine import Spine
+    from onhook.calls.host import Host
 
 STOPPED = "media ended before it"
 
@@ -39,7 +39,7 @@ class Play(MediaOperation, Machine[PlayState]):
 
     OUTCOMES = Outcomes(PlayCompleted, PlayFailed, PlayCanceled)
 
-    def __init__(self, call: "Spine", asked: Operation, request: PlayRequest) -> None:
+    def __init__(self, call: "Host", asked: Operation, request: PlayRequest) -> None:
         """Raises ApiError where it names nobody or nothing that can be played."""
         found = [
             call.participant(each, f"$.playTo[{number}]").id

@@ -64,7 +64,7 @@ from onhook.facts import (
 from onhook.machine import Machine, Outputs, nothing, rows
 
 if TYPE_CHECKING:
-    from onhook.calls.spine import Spine
+    from onhook.calls.host import Host
 
 SPEECH_SECONDS = 60.0
 """How long one may speak, and the recogniser think; a limit of ours."""
@@ -81,7 +81,7 @@ class Recognize(MediaOperation, Machine[RecognizeState]):
     OUTCOMES = Outcomes(RecognizeCompleted, RecognizeFailed, RecognizeCanceled)
     COMPLETED = frozenset({*SUCCESSES, "between-digits"})
 
-    def __init__(self, call: "Spine", asked: Operation, request: RecognizeRequest) -> None:
+    def __init__(self, call: "Host", asked: Operation, request: RecognizeRequest) -> None:
         """Raises ApiError where it names nobody, or does not fit together."""
         target = request.recognize_options.target_participant
         self._leg = call.participant(target, "$.recognizeOptions.targetParticipant").id

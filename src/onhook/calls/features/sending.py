@@ -17,7 +17,7 @@ from onhook.facts import DigitsSent, Fact
 from onhook.machine import Outputs
 
 if TYPE_CHECKING:
-    from onhook.calls.spine import Spine
+    from onhook.calls.host import Host
 
 MAX_TONES_SENT = 18
 """Documented: control mid-call media actions."""
@@ -28,7 +28,7 @@ class SendTones(MediaOperation):
 
     OUTCOMES = Outcomes(SendDtmfTonesCompleted, SendDtmfTonesFailed, SendDtmfTonesFailed)
 
-    def __init__(self, call: "Spine", asked: Operation, request: SendDtmfTonesRequest) -> None:
+    def __init__(self, call: "Host", asked: Operation, request: SendDtmfTonesRequest) -> None:
         """Raises ApiError where digits cannot be sent."""
         where = "$.targetParticipant"
         leg = call.participant(request.target_participant, where)

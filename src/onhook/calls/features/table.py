@@ -1,10 +1,20 @@
 """Which feature serves which operation."""
 
 from onhook.calls.features.continuous_digits import ContinuousDigits
+from onhook.calls.features.departures import Departures
 from onhook.calls.features.feature import Feature
 from onhook.calls.features.hold import Hold
+from onhook.calls.features.invitations import Invitations
 from onhook.calls.features.media_actions import MediaActions
+from onhook.calls.features.muting import Muting
 
-FEATURES: tuple[type[Feature], ...] = (Hold, MediaActions, ContinuousDigits)
+FEATURES: tuple[type[Feature], ...] = (
+    Hold,
+    MediaActions,
+    ContinuousDigits,
+    Invitations,
+    Departures,
+    Muting,
+)
 FEATURE_OF: dict[str, type[Feature]] = {name: feature for feature in FEATURES for name in feature.OPERATIONS}
 """By the operation's name in acs/operations.py."""

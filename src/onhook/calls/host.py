@@ -1,0 +1,183 @@
+"""A call as host of its features: what they are asked, and what they need of it.
+
+Beside operations that is everything by which parties come into a call and leave it, so that call.py and the
+features do it in the same way.
+"""
+
+from functools import partial
+from typing import TypeVar
+
+from onhook.acs.errors import participant_not_in_call
+from onhook.acs.identifiers import identify, normalise
+from onhook.acs.models import CommunicationIdentifierModel
+from onhook.calls.events import participants_updated
+from onhook.calls.features.feature import Feature, Operation
+from onhook.calls.features.table import FEATURE_OF
+from onhook.calls.inputs import LegParted, MainParted, Target
+from onhook.calls.leg import PhoneLeg
+from onhook.calls.legs import Leg
+from onhook.calls.offering import AS_EVER, Manner, offer_to, user_leg_changed
+from onhook.calls.record import Connection, LegPlan
+from onhook.calls.routing import Chosen, NotRouted
+from onhook.calls.signals import Standing
+from onhook.calls.spine import Spine
+from onhook.calls.states import State
+from onhook.calls.user_leg import UserLeg
+from onhook.effects import Effect, Record, StartMedia
+from onhook.facts import (
+    ApiRequested,
+    ConnectionLeft,
+    Dismissal,
+    LegDismissed,
+    RouteRefused,
+    RouteTaken,
+    UserLegCause,
+)
+from onhook.machine import Outputs
+
+F = TypeVar("F", bound=Feature)
+
+
+class Host(Spine):
+    # Operations
+
+    def feature_for(self, operation: str) -> Feature:
+        """The feature that serves an operation, made when first asked for. Raises KeyError."""
+        return self.feature(FEATURE_OF[operation])
+
+    def feature(self, kind: type[F]) -> F:
+        made = self._features.get(kind)
+        if not isinstance(made, kind):
+            made = self._features[kind] = kind(self)
+        return made
+
+    def operate(self, asked: ApiRequested, operation: Operation) -> list[Effect]:
+        """`operation` has been checked by its feature, in this very turn."""
+        return self._take(asked, partial(self.feature_for(operation.name).begin, operation))
+
+    # Who is in it
+
+    def participant(self, identifier: CommunicationIdentifierModel, where: str) -> Leg:
+        """Who is meant; `where` is the JSON path. Raises ApiError 400 if it is nobody in the call."""
+        raw_id = normalise(identifier, where).raw_id or ""
+        if (leg := self.find_participant(raw_id)) is not None:
+            return leg
+        raise participant_not_in_call(raw_id, where)
+
+    def find_participant(self, raw_id: str) -> Leg | None:
+        return next((leg for leg in self.legs.connected if identify(leg.party).raw_id == raw_id), None)
+
+    def agreed(self, leg: str) -> StartMedia | None:
+        """What a telephone agreed to about media, last; None for who has none of ours."""
+        return self._agreed.get(leg)
+
+    def tell_participants(self, *, but: Connection | None = None) -> Outputs:
+        """ParticipantsUpdated for every application."""
+        return [
+            participants_updated(self.record, connection, self.participants)
+            for connection in self.open_connections
+            if connection is not but
+        ]
+
+    # Coming
+
+    def reach(self, target: Target, *, offer: bytes = b"", manner: Manner = AS_EVER) -> Outputs:
+        """Ring a telephone by its trunk, or a user; or note that no route led to the telephone."""
+        if target.plan not in self.record.legs:
+            self.record.legs.append(target.plan)
+        if isinstance(target.routed, Chosen):
+            return self.call_out(target.plan, target.routed, offer=offer, manner=manner)
+        if isinstance(target.routed, NotRouted):
+            return [Record(self.refused(target.plan.party, target.routed, target.plan.id))]
+        leg = UserLeg(target.plan.id, target.plan.party)
+        leg.invited = bool(target.plan.invitation)
+        self.legs.add(leg)
+        return offer_to(self.record, leg, target.plan.resource, self.ring_seconds, self.now, manner=manner)
+
+    def call_out(
+        self, plan: LegPlan, routed: Chosen, *, offer: bytes = b"", manner: Manner = AS_EVER
+    ) -> Outputs:
+        leg = PhoneLeg(
+            id=plan.id,
+            seed=plan.seed,
+            trunk=routed.trunk,
+            local=plan.local,
+            media=plan.media,
+            offer=offer,
+            target=plan.party,
+            caller=plan.caller or self.record.source,
+            display_name=manner.display_name or self.record.source_display_name,
+            headers=manner.headers,
+            now=self.now,
+        )
+        leg.invited = bool(plan.invitation)
+        self.legs.add(leg)
+        if self.leg is None:
+            self.leg, self.trunk = leg, routed.trunk
+        return [Record(self.taken(plan, routed)), *self._rise(leg, leg.dial(self.now))]
+
+    def taken(self, plan: LegPlan, routed: Chosen) -> RouteTaken:
+        return RouteTaken(
+            at=self.now,
+            leg=plan.id,
+            number=plan.party,
+            trunk=routed.trunk.name,
+            pattern=routed.route.pattern,
+        )
+
+    def refused(self, number: str, routed: NotRouted, leg: str = "") -> RouteRefused:
+        return RouteRefused(at=self.now, leg=leg, number=number, why=routed.why, detail=routed.detail)
+
+    # Leaving
+
+    def dismiss(self, leg: Leg, why: Dismissal, reason: str = "") -> Outputs:
+        """Our side takes a leg out: it is no participant from now on, whatever its far end answers.
+
+        `reason` becomes a Reason header. Nothing happens to a leg that was dismissed before.
+        """
+        if leg.dismissed:
+            return []
+        leg.dismissed = True
+        outputs: Outputs = [Record(LegDismissed(at=self.now, leg=leg.id, why=why))]
+        was_in = leg.standing is Standing.CONNECTED
+        if isinstance(leg, UserLeg):
+            leg.stop("taken back by its caller")
+            leg.end()
+            return outputs if was_in else outputs + user_leg_changed(leg, "ended", "cancelled", now=self.now)
+        if was_in:
+            leg.standing = Standing.LEAVING
+        return outputs + self._rise(leg, leg.hang_up(self.now, reason))
+
+    def let_off(self, leg: Leg) -> Outputs:
+        """Hang up, or ring no more, whatever the leg is."""
+        return [] if isinstance(leg, UserLeg) else self._rise(leg, leg.hang_up(self.now))
+
+    def leave(self, connection: Connection, why: UserLegCause) -> Outputs:
+        """An application leaves the call with its identity; its terminal event ends this turn."""
+        told = [output for each in list(self._features.values()) for output in each.over(connection)]
+        self._over.append(connection)
+        if (leg := self.legs.user(connection.leg)) is not None:
+            leg.end()
+        return [*told, Record(self.gone(connection, why))]
+
+    def gone(self, connection: Connection, why: UserLegCause) -> ConnectionLeft:
+        return ConnectionLeft(
+            at=self.now,
+            leg=connection.leg,
+            connection=connection.id,
+            user=connection.user,
+            why=why,
+        )
+
+    def connection_of(self, leg: Leg) -> Connection | None:
+        """The application whose own leg this is, if it has not left."""
+        own = isinstance(leg, UserLeg)
+        return next((each for each in self.open_connections if own and each.leg == leg.id), None)
+
+    def settle(self, leg: Leg) -> Outputs:
+        """`leg` was taken out: the call ends if too few are left in it."""
+        attended = len(self.legs.connected) > 1 and bool(self.open_connections)
+        if self.state is not State.CONNECTED or attended:
+            return self.tell_participants() if attended else []
+        self._speaking = leg
+        return self.handle(MainParted() if self.legs.aside else LegParted())
