@@ -114,6 +114,7 @@ class Call(Host):
             seed=record.seed,
             source=source,
             local=record.local,
+            terms=arrival.trunk.terms(record.secret, record.seed),
             now=record.started_at,
         )
         self.legs.add(leg)

@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass, field
 
 from onhook.effects import Destination
+from onhook.sip.sdes import leg_secret
+from onhook.sip.terms import DEFAULT_CODECS, Secrecy, Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +38,17 @@ class Trunk:
     """Calls at a time; a call beyond it takes the route's next trunk."""
     no_response_seconds: float = 10.0
     """How long an INVITE may stay without any response (the failover timer of Direct Routing)."""
+    codecs: tuple[str, ...] = DEFAULT_CODECS
+    """Spoken with this trunk, the best first."""
+    srtp: Secrecy = "off"
 
     @property
     def destination(self) -> Destination:
         return Destination(self.transport, self.host, self.port)
+
+    def terms(self, secret: str, leg_seed: str) -> Terms:
+        """What is spoken on a leg of this trunk; `secret` is that of the call."""
+        return Terms(self.codecs, self.srtp, leg_secret(secret, leg_seed))
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,6 +108,7 @@ class Host(Spine):
             caller=plan.caller or self.record.source,
             display_name=manner.display_name or self.record.source_display_name,
             headers=manner.headers,
+            secret=self.record.secret,
             now=self.now,
         )
         leg.invited = bool(plan.invitation)

@@ -6,7 +6,8 @@ answer is followed by ACK and BYE (RFC 3261 section 9.2).
 
 from onhook.calls.negotiation import Negotiation
 from onhook.calls.signals import LegConnected, LegEnded, LegUnusable, Presence
-from onhook.effects import Destination
+from onhook.effects import Destination, Record
+from onhook.facts import InboundRefused
 from onhook.machine import Outputs
 from onhook.sip.inbound import (
     Acknowledged,
@@ -21,7 +22,9 @@ from onhook.sip.inbound import (
 from onhook.sip.messages import Message, Request, Response
 from onhook.sip.reason import SIP, Reason, write_reason
 from onhook.sip.sdp import Unusable
+from onhook.sip.terms import Terms
 from onhook.sip.transaction import Undeliverable
+from onhook.sip.uri import phone_number
 
 NOT_ACCEPTABLE = 488
 UNAVAILABLE = 480
@@ -40,13 +43,16 @@ class InboundLeg(Presence):
         seed: str,
         source: Destination,
         local: tuple[str, int],
+        terms: Terms,
         now: float,
     ) -> None:
-        self.id, self.party, self.seed = id, party, seed
+        self.id, self.party, self.seed, self.terms = id, party, seed, terms
         self.refusal = UNAVAILABLE
         self.media: tuple[str, int] | None = None
         self.offer = invite.body
         """The caller's; empty if it asks for ours."""
+        self.number = phone_number(invite.uri)
+        """Whom it called."""
         self._talk: Negotiation | None = None
         self._awaits_answer = False
         self.session = InboundSession(
@@ -89,13 +95,21 @@ class InboundLeg(Presence):
     def answer(self, media: tuple[str, int], now: float) -> Outputs:
         """200 with our RTP address; 488 if the caller's offer has nothing that we can use."""
         self.media = media
-        self._talk = talk = Negotiation(self.id, media, self.seed)
+        self._talk = talk = Negotiation(self.id, media, self.seed, self.terms)
         if not self.offer:
             self._awaits_answer = True
             return self._rise(self.session.accept(talk.offer, now), now)
         answered = talk.answer(self.offer)
         if isinstance(answered, Unusable):
-            return self.reject(NOT_ACCEPTABLE, now)
+            refused = InboundRefused(
+                at=now,
+                leg=self.id,
+                why="media-unusable",
+                status=NOT_ACCEPTABLE,
+                number=self.number,
+                detail=str(answered),
+            )
+            return [Record(refused), *self.reject(NOT_ACCEPTABLE, now)]
         return [*self._rise(self.session.accept(answered[0], now), now), answered[1]]
 
     def pass_answer(self, body: bytes, now: float) -> Outputs:

@@ -27,7 +27,7 @@ MAX_REASON_CHARACTERS = 80
 
 
 class PhoneLeg(Presence):
-    """`media` is our RTP address; `seed` makes every identifier of the session.
+    """`media` is our RTP address; `seed` makes every identifier of the session, `secret` our keys.
 
     `headers` go into the INVITE. With an `offer` of somebody else the media is none of ours: `answer` then
     holds what came back.
@@ -46,6 +46,7 @@ class PhoneLeg(Presence):
         caller: str,
         display_name: str,
         headers: tuple[tuple[str, str], ...] = (),
+        secret: str = "",
         now: float,
     ) -> None:
         self.id, self.trunk, self.party = id, trunk, target
@@ -53,7 +54,7 @@ class PhoneLeg(Presence):
         self.answer = b""
         self.refused_with = 0
         """The status of a final refusal."""
-        self._talk = None if offer else Negotiation(id, media, seed)
+        self._talk = None if offer else Negotiation(id, media, seed, trunk.terms(secret, seed))
         self._offer = self._talk.offer if self._talk else offer
         self._early_answer = b""
         credentials = Credentials(trunk.username, trunk.password) if trunk.username else None

@@ -3,20 +3,21 @@
 from onhook.effects import StartMedia
 from onhook.sip.offer import Negotiated, answer_offer, make_offer, read_answer, read_offer
 from onhook.sip.sdp import SessionDescription, Unusable, parse_sdp
+from onhook.sip.terms import Terms
 
 
 class Negotiation:
-    """`media` is our RTP address; `seed` gives the session id of our descriptions.
+    """`media` is our RTP address; `seed` gives the session id of our descriptions, `terms` what we speak.
 
     An offer that came within the session is answered by `renegotiate`; what it changed waits in `changed`.
     """
 
-    def __init__(self, leg: str, media: tuple[str, int], seed: str) -> None:
-        self.leg, self.media = leg, media
+    def __init__(self, leg: str, media: tuple[str, int], seed: str, terms: Terms) -> None:
+        self.leg, self.media, self.terms = leg, media, terms
         self.changed: list[StartMedia] = []
         self._id = int(seed[:8], 16)
         self._version = 1
-        self._offer: SessionDescription = make_offer(*media, self._id, self._version)
+        self._offer: SessionDescription = make_offer(*media, self._id, self._version, terms=terms)
 
     @property
     def offer(self) -> bytes:
@@ -33,8 +34,8 @@ class Negotiation:
         offer = parse_sdp(body)
         if isinstance(offer, Unusable):
             return offer
-        agreed = read_offer(offer)
-        answer = answer_offer(offer, *self.media, self._id, self._version)
+        agreed = read_offer(offer, terms=self.terms)
+        answer = answer_offer(offer, *self.media, self._id, self._version, terms=self.terms)
         if isinstance(agreed, Unusable):
             return agreed
         if isinstance(answer, Unusable):
@@ -45,7 +46,7 @@ class Negotiation:
         """Answer an offer that came within the session; an empty one asks for ours (RFC 3261 14.2)."""
         self._version += 1
         if not body:
-            self._offer = make_offer(*self.media, self._id, self._version)
+            self._offer = make_offer(*self.media, self._id, self._version, terms=self.terms)
             return self.offer
         answered = self.answer(body)
         if isinstance(answered, Unusable):
@@ -63,5 +64,7 @@ class Negotiation:
             sending=agreed.sending,
             receiving=agreed.receiving,
             telephone_event=agreed.telephone_event,
+            hears=agreed.hears,
             ptime_ms=agreed.ptime_ms,
+            srtp=agreed.srtp,
         )

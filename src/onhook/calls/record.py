@@ -84,6 +84,8 @@ class CallRecord(msgspec.Struct, kw_only=True):
     trunk: str = ""
     seed: str = ""
     """From it derive all identifiers on the SIP side; with the facts it replays the call."""
+    secret: str = ""
+    """From it derive our keys of SRTP; it never goes out. 64 hexadecimal digits."""
     local: tuple[str, int] = ("", 0)
     """Our SIP address towards the trunk."""
     media: tuple[str, int] = ("", 0)

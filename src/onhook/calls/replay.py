@@ -111,7 +111,14 @@ class _Player:
         self.call, self._trunk, self._trunks = call, trunk, trunks
         self._taken = {fact.leg: fact for fact in timeline if isinstance(fact, RouteTaken)}
         self._refused = {fact.leg: fact for fact in timeline if isinstance(fact, RouteRefused)}
-        self._unknown = next((fact.detail for fact in timeline if isinstance(fact, InboundRefused)), "")
+        self._unknown = next(
+            (
+                fact.detail
+                for fact in timeline
+                if isinstance(fact, InboundRefused) and fact.why == "number-unknown"
+            ),
+            "",
+        )
         self._connections = {each.id: _fresh(each) for each in record.connections}
         self._first = _fresh(first_connection(record))
         self._created: ApiRequested | None = None

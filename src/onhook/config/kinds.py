@@ -17,6 +17,7 @@ from onhook.acs.sip_routing import fault_in_pattern, is_host
 from onhook.calls.numbers import fault_in
 from onhook.delivery.grid.checks import FILE_NAME, is_event_type
 from onhook.server.throttle import read_limit
+from onhook.sip.terms import SECRECIES, VOICES
 
 T = TypeVar("T")
 
@@ -187,6 +188,13 @@ def _read_transport(value: object) -> str:
     return str(value)
 
 
+def _read_codecs(value: object) -> tuple[str, ...]:
+    read = many(one_of(*VOICES), "", "", at_least=1).read(value)
+    if twice := next((name for name in read if read.count(name) > 1), ""):
+        raise Unfit(f"{twice} stands there twice")
+    return read
+
+
 def _read_limit(value: object) -> str:
     if not isinstance(value, str):
         raise Unfit
@@ -255,6 +263,14 @@ LIMIT = Kind(
     textual=True,
 )
 LIMITS = many(LIMIT, "a list of limits, each OPERATION REQUESTS/SECONDS", '["createCall 2/10"]', at_most=100)
+CODECS = Kind(
+    f"a list of codecs, each once, of {', '.join(VOICES)}",
+    '["PCMA", "PCMU"]',
+    _read_codecs,
+    textual=True,
+    listed=True,
+)
+SRTP = one_of(*SECRECIES)
 RESOURCE_NAME = text(
     "a resource's name, or nothing", "shop", lambda value: bool(re.fullmatch(r"[A-Za-z0-9_.-]{0,64}", value))
 )

@@ -317,6 +317,14 @@ class TrunkSection:
         _TRUNK["no_response_seconds"],
         "How long an INVITE may stay without any response before the next trunk is tried.",
     )
+    codecs: tuple[str, ...] = setting(
+        kinds.CODECS, _TRUNK["codecs"], "Codecs spoken with it, the best first: PCMU, PCMA, G722, opus."
+    )
+    srtp: str = setting(
+        kinds.SRTP,
+        _TRUNK["srtp"],
+        "Encrypted media, with keys by SDES: off, optional (offered, plain is taken too) or required.",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

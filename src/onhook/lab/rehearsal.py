@@ -67,6 +67,8 @@ EPOCH = 1_795_000_000.0
 CALLER, CALLEE = "+14255550100", "+14255550200"
 LONGEST_SECONDS = 26 * 3600.0
 CONTEXT_KEY = b"a key of rehearsals, open to all"
+SECRET = "5e" * 32
+"""Of calls: keys of SRTP are made of it, and the same at each rehearsal."""
 CALLBACK = "https://app.example/events"
 
 
@@ -187,7 +189,7 @@ class World:
             archive=self.store,
             journal=self.journal,
             post=self.inbox,
-            sources=Sources(now=self.now, guid=self._guid, seed=self._seed),
+            sources=Sources(now=self.now, guid=self._guid, seed=self._seed, secret=lambda: SECRET),
             limits=self.stage.limits,
             announcer=self.subscribers,
             context_key=CONTEXT_KEY,

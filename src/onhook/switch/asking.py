@@ -1,6 +1,7 @@
 """What applications ask for, and how a call answers them."""
 
 import hashlib
+import secrets
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,10 @@ MAX_LEGS = 350
 """Parties of one call, those gone included (documented service limit of participants)."""
 
 
+def new_secret() -> str:
+    return secrets.token_hex(32)
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
     """What the core may not have: the clock and randomness."""
@@ -33,6 +38,8 @@ class Sources:
     guid: Callable[[], str]
     seed: Callable[[], str]
     """32 random hexadecimal digits."""
+    secret: Callable[[], str] = new_secret
+    """64 random hexadecimal digits, fit for keys."""
 
 
 def parties(request: CreateCallRequest) -> list[str]:
@@ -120,6 +127,7 @@ def new_record(
         media_options=media_options(request),
         source_display_name=request.source_display_name or "",
         seed=sources.seed(),
+        secret=sources.secret(),
         started_at=sources.now(),
     )
 
@@ -141,6 +149,7 @@ def arrived_record(
         api_version="",
         trunk=trunk,
         seed=sources.seed(),
+        secret=sources.secret(),
         started_at=sources.now(),
     )
 

@@ -212,6 +212,8 @@ VALUES = {
     "token_issuer": "https://calls.example",
     "sip_routing": "file",
     "api_trunk_transport": "tcp",
+    "codecs": "opus, PCMA",
+    "srtp": "optional",
     "refused_networks": "10.0.0.0/8,fd00::/8",
     "public_host": "recordings.example:8443",
     "chunk_hours": "2",

@@ -37,7 +37,7 @@ def test_rtp_is_wanted_where_the_offer_says() -> None:
 
 def test_the_first_codec_of_the_offer_that_we_know_is_taken() -> None:
     audio = Audio(HERE, 1)
-    body = offer().replace(b"RTP/AVP 0 8 101", b"RTP/AVP 96 8").replace(b"rtpmap:0 PCMU", b"rtpmap:96 opus")
+    body = offer().replace(b"RTP/AVP 0 8 9", b"RTP/AVP 96 8").replace(b"rtpmap:0 PCMU", b"rtpmap:96 opus")
     answered = described(audio.answer(body))
     assert answered.media[0].formats[0] == "8"
     assert audio.wanted is not None

@@ -15,6 +15,7 @@ from onhook.sip.sdp import (
 
 HEAD = ("v=0", "o=- 7 1 IN IP4 198.51.100.9", "s=-", "c=IN IP4 198.51.100.9", "t=0 0")
 OURS = make_offer("192.0.2.1", 4000, 11, 1)
+NOISE = (13, "CN")
 
 
 def described(*lines: str) -> SessionDescription:
@@ -44,11 +45,15 @@ def test_the_offer_on_the_wire() -> None:
         "s=-",
         "c=IN IP4 192.0.2.1",
         "t=0 0",
-        "m=audio 4000 RTP/AVP 0 8 101",
+        "m=audio 4000 RTP/AVP 0 8 9 111 101 110",
         "a=rtpmap:0 PCMU/8000",
         "a=rtpmap:8 PCMA/8000",
+        "a=rtpmap:9 G722/8000",
+        "a=rtpmap:111 opus/48000/2",
         "a=rtpmap:101 telephone-event/8000",
         "a=fmtp:101 0-16",
+        "a=rtpmap:110 telephone-event/48000",
+        "a=fmtp:110 0-16",
         "a=ptime:20",
         "a=sendrecv",
         "",
@@ -85,7 +90,9 @@ def test_every_offer_survives_the_wire(
 def test_a_plain_answer() -> None:
     assert answered(
         "m=audio 30000 RTP/AVP 0 101", "a=rtpmap:0 PCMU/8000", "a=rtpmap:101 telephone-event/8000"
-    ) == Negotiated("198.51.100.9", 30000, "PCMU", 0, 101, "sendrecv", 20)
+    ) == Negotiated(
+        "198.51.100.9", 30000, "PCMU", 0, 101, "sendrecv", 20, ((0, "PCMU"), (101, "telephone-event"), NOISE)
+    )
 
 
 def test_the_answers_own_order_of_codecs_counts() -> None:
@@ -95,7 +102,7 @@ def test_the_answers_own_order_of_codecs_counts() -> None:
 
 
 def test_codecs_that_we_did_not_offer_are_passed_over() -> None:
-    agreed = answered("m=audio 30000 RTP/AVP 18 9 101 8", "a=rtpmap:101 telephone-event/8000")
+    agreed = answered("m=audio 30000 RTP/AVP 18 3 101 8", "a=rtpmap:101 telephone-event/8000")
     assert isinstance(agreed, Negotiated)
     assert (agreed.codec, agreed.telephone_event) == ("PCMA", 101)
 
@@ -104,7 +111,8 @@ def test_the_answerers_numbers_are_used_and_our_spelling() -> None:
     agreed = answered(
         "m=audio 30000 RTP/AVP 97 100", "a=rtpmap:97 pcma/8000", "a=rtpmap:100 TELEPHONE-EVENT/8000"
     )
-    assert agreed == Negotiated("198.51.100.9", 30000, "PCMA", 97, 100)
+    heard = ((8, "PCMA"), (101, "telephone-event"), (97, "PCMA"), (100, "telephone-event"), NOISE)
+    assert agreed == Negotiated("198.51.100.9", 30000, "PCMA", 97, 100, hears=heard)
 
 
 def test_telephone_events_of_another_clock_rate_are_not_ours() -> None:
@@ -116,7 +124,7 @@ def test_telephone_events_of_another_clock_rate_are_not_ours() -> None:
 def test_telephone_events_that_we_did_not_offer_are_not_agreed() -> None:
     bare = SessionDescription(HEAD, (MediaDescription("audio", 4000, "RTP/AVP", ("0",)),))
     agreed = answered("m=audio 30000 RTP/AVP 0 101", "a=rtpmap:101 telephone-event/8000", offer=bare)
-    assert agreed == Negotiated("198.51.100.9", 30000, "PCMU", 0)
+    assert agreed == Negotiated("198.51.100.9", 30000, "PCMU", 0, hears=((0, "PCMU"), NOISE))
 
 
 def test_the_media_address_goes_before_the_sessions() -> None:
@@ -125,10 +133,26 @@ def test_the_media_address_goes_before_the_sessions() -> None:
     assert agreed.host == "2001:db8::5"
 
 
-def test_the_ptime_of_the_answer_is_told() -> None:
-    agreed = answered("m=audio 30000 RTP/AVP 0", "a=ptime:30")
+@pytest.mark.parametrize(
+    ("lines", "ptime_ms"),
+    [
+        ((), 20),
+        (("a=ptime:20",), 20),
+        (("a=ptime:30",), 20),
+        (("a=ptime:40",), 40),
+        (("a=ptime:10",), 20),
+        (("a=ptime:200",), 60),
+        (("a=ptime:60", "a=maxptime:40"), 40),
+        (("a=maxptime:10",), 20),
+        (("a=ptime:nonsense", "a=maxptime:0"), 20),
+    ],
+)
+def test_packets_hold_what_the_answer_wants_as_far_as_our_beat_allows(
+    lines: tuple[str, ...], ptime_ms: int
+) -> None:
+    agreed = answered("m=audio 30000 RTP/AVP 0", *lines)
     assert isinstance(agreed, Negotiated)
-    assert agreed.ptime_ms == 30
+    assert agreed.ptime_ms == ptime_ms
 
 
 def test_only_the_audio_that_we_offered_open_counts() -> None:
@@ -202,10 +226,12 @@ def test_a_direction_of_the_session_holds_all_its_media() -> None:
         (("m=video 30000 RTP/AVP 31",), 6, "m='video' answers m=audio"),
         (("m=audio 0 RTP/AVP 0",), 6, "the audio is refused: its port is 0"),
         (("m=audio 0 RTP/SAVP 0",), 6, "the audio is refused: its port is 0"),
-        (("m=audio 30000 RTP/SAVP 0",), 6, "the audio is 'RTP/SAVP'; RTP/AVP is spoken here"),
+        (("m=audio 30000 RTP/SAVP 0",), 6, "is SRTP ('RTP/SAVP'), and plain RTP/AVP was offered"),
+        (("m=audio 30000 udptl t38",), 6, "the audio is 'udptl'; RTP/AVP and RTP/SAVP are spoken here"),
+        (("m=audio 30000 UDP/TLS/RTP/SAVPF 0",), 6, "keys come by a=crypto, not by DTLS"),
         (("m=audio 30000 RTP/AVP 0", "c=IN IP4 239.1.1.1/64"), 7, "a multicast address, 239.1.1.1"),
-        (("m=audio 30000 RTP/AVP 18 4",), 6, "0 PCMU, 8 PCMA here, 18 G729, 4 G723 there"),
-        (("m=audio 30000 RTP/AVP 96", "a=rtpmap:96 opus/48000/2"), 6, "96 opus there"),
+        (("m=audio 30000 RTP/AVP 18 4",), 6, "0 PCMU, 8 PCMA, 9 G722, 111 opus here, 18 G729, 4 G723 there"),
+        (("m=audio 30000 RTP/AVP 96", "a=rtpmap:96 speex/16000"), 6, "96 speex there"),
         (("m=audio 30000 RTP/AVP 101", "a=rtpmap:101 telephone-event/8000"), 6, "101 telephone-event there"),
         (("m=audio 30000 RTP/AVP 77",), 6, "77 unknown there"),
         (("m=audio 30000 RTP/AVP x",), 6, "none there"),
@@ -273,7 +299,8 @@ def test_the_answer_on_the_wire() -> None:
 
 def test_what_we_read_of_an_offer_is_what_we_answer() -> None:
     offer = described(*HEAD, "m=audio 30000 RTP/AVP 97 100", "a=rtpmap:97 PCMA/8000", "a=sendonly")
-    assert read_offer(offer) == Negotiated("198.51.100.9", 30000, "PCMA", 97, None, "recvonly")
+    heard = ((97, "PCMA"), NOISE)
+    assert read_offer(offer) == Negotiated("198.51.100.9", 30000, "PCMA", 97, None, "recvonly", hears=heard)
     assert replied(offer).media[0].codecs == (Codec(97, "PCMA", 8000),)
 
 
