@@ -152,3 +152,24 @@ def test_an_address_or_nothing(url: str) -> None:
 def test_no_address(url: str) -> None:
     with pytest.raises(Unfit):
         kinds.MAYBE_URL.read(url)
+
+
+def test_codecs_are_known_ones_each_once() -> None:
+    assert kinds.CODECS.read(["opus", "PCMA"]) == ("opus", "PCMA")
+    with pytest.raises(Unfit, match="PCMU stands there twice"):
+        kinds.CODECS.read(["PCMU", "opus", "PCMU"])
+    with pytest.raises(Unfit, match="1 to "):
+        kinds.CODECS.read([])
+    with pytest.raises(Unfit) as caught:
+        kinds.CODECS.read(["PCMU", "G729"])
+    assert (caught.value.item, caught.value.value) == (1, "G729")
+
+
+def test_srtp_is_one_of_three_words() -> None:
+    assert [kinds.SRTP.read(word) for word in ("off", "optional", "required")] == [
+        "off",
+        "optional",
+        "required",
+    ]
+    with pytest.raises(Unfit):
+        kinds.SRTP.read("on")

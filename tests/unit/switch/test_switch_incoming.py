@@ -1,6 +1,7 @@
 """The switch and calls that come in: who is let in, what applications may decide, and what is refused."""
 
 import asyncio
+import dataclasses
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
@@ -11,8 +12,9 @@ from onhook.acs.errors import ApiError
 from onhook.acs.incoming_context import make_context
 from onhook.acs.models import AnswerCallRequest, CallConnectionStateModel, CallLocator, ConnectRequest
 from onhook.calls.directory import Resource, Trunk, VoiceRoute
+from onhook.calls.replay import replay
 from onhook.effects import Destination
-from onhook.facts import RouteRefused
+from onhook.facts import InboundRefused, RouteRefused
 from onhook.lab.rehearsal import CALLBACK, CALLEE, CALLER, CONTEXT_KEY, World
 from onhook.lab.scenario import parse_scenario
 from onhook.lab.virtual_time import run
@@ -218,6 +220,35 @@ def test_an_offer_without_a_codec_of_ours_ends_the_answer() -> None:
         await asyncio.sleep(1)
         assert "> 488" in caller.history
         assert [event["type"].rpartition(".")[2] for event in here.inbox.events] == ["AnswerFailed"]
+        (record,) = here.store.calls(1)
+        (why,) = (fact for fact in here.store.facts(record.id) if isinstance(fact, InboundRefused))
+        assert (why.why, why.status, why.number) == ("media-unusable", 488, CALLER)
+        assert why.detail == "line 6: SRTP alone is offered (RTP/SAVP), and srtp is off for this trunk"
+        assert record.verdict is not None
+        assert any("srtp is off for this trunk" in proof.shows for proof in record.verdict.evidence)
+
+    played(main)
+
+
+def test_a_trunk_that_wants_srtp_refuses_plain_rtp_and_replays_so() -> None:
+    async def main() -> None:
+        secret = dataclasses.replace(CARRIER, srtp="required")
+        here = await ringing(await world(on=stage(secret)))
+        here.answer()
+        await asyncio.sleep(1)
+        (record,) = here.store.calls(1)
+        facts = here.store.facts(record.id)
+        (why,) = (fact for fact in facts if isinstance(fact, InboundRefused))
+        assert why.detail == "line 6: SRTP is required for this trunk, and plain RTP/AVP is offered"
+        seconds = here.stage.limits
+        replayed, _ = replay(
+            record,
+            facts,
+            secret,
+            setup_seconds=seconds.setup_seconds,
+            max_seconds=seconds.max_call_seconds,
+        )
+        assert [fact for fact in replayed.timeline if isinstance(fact, InboundRefused)] == [why]
 
     played(main)
 
