@@ -85,7 +85,10 @@ def test_an_offer_of_srtp_is_answered_with_a_key_of_ours() -> None:
 
 def test_keys_differ_by_leg_and_by_call_and_stay_for_the_session() -> None:
     talk = negotiation("required")
-    others = [negotiation("required", seed="fedcba9876543210"), negotiation("required", secret="another call")]
+    others = [
+        negotiation("required", seed="fedcba9876543210"),
+        negotiation("required", secret="another call"),
+    ]
     first = own_key(talk.offer)
     assert len({first, *(own_key(other.offer) for other in others)}) == 3
     again = talk.renegotiate(b"")  # a re-INVITE without a description asks for our offer

@@ -395,7 +395,7 @@ def test_an_invite_without_offer_gets_one_and_its_answer_comes_in_the_ack() -> N
 def test_options_and_unknown_methods_within_a_call() -> None:
     caller = Caller(ANSWER).call()
     caller.send(caller.follow("OPTIONS", cseq=2))
-    caller.send(caller.follow("INFO", cseq=3))
+    caller.send(caller.follow("PUBLISH", cseq=3))
     assert caller.words[2:] == ["200", "405"]
 
 

@@ -3,6 +3,8 @@
 from base64 import b64encode
 
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -93,9 +95,6 @@ def test_no_key_comes_of_no_secret() -> None:
 
 def test_the_key_is_hkdf_expand_of_rfc_5869() -> None:
     """HKDF-Expand(secret, label, 30): its first block, T(1) = HMAC(secret, label | 0x01)."""
-    from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415  # the reference, here alone
-    from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand  # noqa: PLC0415
-
     secret = leg_secret("5e" * 32, "0123456789abcdef")
     expected = HKDFExpand(SHA256(), KEY_BYTES, b"onhook sdes " + SUITE_80.encode()).derive(secret)
     assert key_for(secret, SUITE_80) == expected
