@@ -1,0 +1,1 @@
+"""Speech: texts are spoken and speech is recognised, offline by worker processes, or by HTTP endpoints."""
