@@ -5,6 +5,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from onhook.acs.models import WebSocketMediaStreamingOptions, WebSocketTranscriptionOptions
+from onhook.endings.quality import LegQuality
 from onhook.endings.verdict import Verdict
 
 Beginning: TypeAlias = Literal["create", "answer", "connect"]
@@ -94,6 +95,8 @@ class CallRecord(msgspec.Struct, kw_only=True):
     connected_at: float | None = None
     ended_at: float | None = None
     verdict: Verdict | None = None
+    quality: tuple[LegQuality, ...] = ()
+    """How each leg sounded, once the call is over."""
     legs: list[LegPlan] = msgspec.field(default_factory=list[LegPlan])
     """Those of a call that is more than one telephone; in the order in which they were begun."""
     answered_leg: str = ""

@@ -119,6 +119,7 @@ class _Player:
             ),
             "",
         )
+        self._counted = {fact.leg: fact for fact in timeline if isinstance(fact, MediaMeasured)}
         self._connections = {each.id: _fresh(each) for each in record.connections}
         self._first = _fresh(first_connection(record))
         self._created: ApiRequested | None = None
@@ -154,8 +155,10 @@ class _Player:
         return self.call.handle_timeout(at) if due else []
 
     def _hear(self, fact: Fact) -> list[Effect]:
-        if isinstance(fact, MediaMeasured) and self.call.is_counting(fact.leg):
-            return self.call.media_closed(fact)
+        """The last count of a leg that is being closed answers the closing; any other was told by itself."""
+        if isinstance(fact, MediaMeasured) and fact is self._counted[fact.leg]:
+            counting = self.call.is_counting(fact.leg)
+            return self.call.media_closed(fact) if counting else self.call.media_seen(fact)
         return self.call.media_seen(fact)
 
     def _receive(self, fact: SipSeen) -> list[Effect]:

@@ -65,6 +65,7 @@ from onhook.effects import (
     Voice,
 )
 from onhook.endings.judge import judge, judge_leg
+from onhook.endings.quality import quality_of
 from onhook.endings.verdict import Verdict
 from onhook.facts import (
     ApiRequested,
@@ -450,6 +451,7 @@ class Spine(Machine[State]):
         told: list[Effect] = [self._conclude(connection) for connection in self.open_connections]
         if self.record.verdict is None:  # no application ever had it
             self.record.verdict = judge(self.timeline)
+        self.record.quality = quality_of(self.timeline)
         self.record.ended_at = self.now
         self.timeline = []  # what was kept is in the store
         return told

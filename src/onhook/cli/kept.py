@@ -7,10 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from onhook.calls.record import CallRecord
 from onhook.cli.configuring import read_config
 from onhook.cli.outcome import CommandError, Exit
 from onhook.cli.output import print_json, print_table, say
+from onhook.endings.quality import worst
 from onhook.store.batch import StoreFailed
 from onhook.store.sqlite import SqliteStore
 
@@ -68,7 +71,7 @@ def calls(config: str | None, limit: int, *, json: bool) -> int:
     elif not records:
         say("No call has been placed yet.")
     else:
-        headings = ("id", "started", "from", "to", "trunk", "lasted", "code", "ending")
+        headings = ("id", "started", "from", "to", "trunk", "lasted", "audio", "code", "ending")
         print_table(headings, [_line(record) for record in records])
     return Exit.DONE
 
@@ -104,6 +107,8 @@ def summary(record: CallRecord) -> dict[str, Any]:
         "code": verdict.code if verdict else None,
         "subcode": verdict.subcode if verdict else None,
         "message": verdict.message if verdict else None,
+        "audio": worst(record.quality) if record.quality else None,
+        "legs": msgspec.to_builtins(record.quality),
     }
 
 
@@ -118,6 +123,7 @@ def _line(record: CallRecord) -> tuple[str, ...]:
         record.target,
         record.trunk or "-",
         lasted,
+        worst(record.quality) if record.quality else "-",
         f"{verdict.code}/{verdict.subcode}" if verdict else "-",
         verdict.ending if verdict else "(open)",
     )

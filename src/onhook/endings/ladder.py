@@ -9,13 +9,15 @@ Rows are numbered as the evidence is. `lay_out` gives the rows to the SVG too, s
 import msgspec
 
 from onhook.endings.cast import APPLICATION, cast_of, telephone_names
-from onhook.endings.lines import OURSELVES, TRUNK, Line, describe
+from onhook.endings.lines import OURSELVES, Line, describe
+from onhook.endings.lines_media import TRUNK
 from onhook.endings.signals import printable
 from onhook.facts import (
     ApiRequested,
     ConnectionJoined,
     ConnectionLeft,
     IncomingCallAnnounced,
+    OperationEnded,
     Timeline,
     UserLegChanged,
 )
@@ -28,7 +30,14 @@ LANE_CHARACTERS = 34
 
 NUMBER_CHARACTERS = 19
 
-OF_NO_TELEPHONE = (ApiRequested, ConnectionJoined, ConnectionLeft, IncomingCallAnnounced, UserLegChanged)
+OF_NO_TELEPHONE = (
+    ApiRequested,
+    ConnectionJoined,
+    ConnectionLeft,
+    IncomingCallAnnounced,
+    OperationEnded,
+    UserLegChanged,
+)
 """Facts whose leg may be one without signalling: they make no column of a trunk."""
 
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Container
 from functools import singledispatch
-from typing import Literal, TypeAlias
 
 import msgspec
 
 from onhook.endings.cast import APPLICATION, Cast, cast_of, raw_id_name, user_name
+from onhook.endings.lines_media import OF_ONE_LEG, TRUNK, Told, Way, tell_media
 from onhook.endings.signals import cseq_of, printable
 from onhook.facts import (
     ApiRequested,
@@ -21,7 +21,6 @@ from onhook.facts import (
     InboundRefused,
     IncomingCallAnnounced,
     LegDismissed,
-    MediaMeasured,
     RouteRefused,
     RouteTaken,
     ServerRestarted,
@@ -33,16 +32,15 @@ from onhook.facts import (
     UserLegChanged,
 )
 
-Way: TypeAlias = Literal["in", "out", "lost", "note"]
-"""To us, from us, from us and not carried, or something within us."""
-
 OURSELVES = "onhook"
-TRUNK = "trunk"
 MAX_LABEL_CHARACTERS = 120
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
-    """`leg` is the far end's leg; `party` names the far end for people: application, user, trunk, or ""."""
+    """`way`: to us, from us, from us and not carried, or something within us.
+
+    `leg` is the far end's leg; `party` names the far end for people: application, user, trunk, or "".
+    """
 
     number: int
     at: float
@@ -70,6 +68,8 @@ def _line(fact: Fact, number: int, cast: Cast) -> Line:
     way, party, label = _tell(fact)
     if party == TRUNK:
         party = f"trunk {cast.trunks.get(fact.leg) or fact.leg}".strip()
+    elif isinstance(fact, OF_ONE_LEG) and len(cast.trunks) > 1:
+        label = f"{_telephone(fact.leg, cast)}: {label}"
     elif isinstance(fact, ApiRequested):
         party = cast.speaker(fact)
     elif isinstance(fact, UserLegChanged) and way != "note":
@@ -79,14 +79,19 @@ def _line(fact: Fact, number: int, cast: Cast) -> Line:
     return Line(number, fact.at, way, party, fact.leg, printable(label, MAX_LABEL_CHARACTERS))
 
 
+def _telephone(leg: str, cast: Cast) -> str:
+    """The far end of a leg by its number, which tells legs apart better than a trunk does."""
+    return cast.numbers.get(leg) or cast.trunks.get(leg) or leg or "a leg"
+
+
 @singledispatch
-def _tell(fact: object) -> tuple[Way, str, str]:
+def _tell(fact: object) -> Told:
     """(way, TRUNK or another party, label)."""
-    return "note", "", type(fact).__name__
+    return tell_media(fact) or ("note", "", type(fact).__name__)
 
 
 @_tell.register
-def _(fact: SipSeen) -> tuple[Way, str, str]:
+def _(fact: SipSeen) -> Told:
     label = printable(fact.start_line, MAX_LABEL_CHARACTERS)
     if label.startswith("SIP/2.0 "):
         method = cseq_of(fact.message)[1].decode(errors="replace")
@@ -96,54 +101,54 @@ def _(fact: SipSeen) -> tuple[Way, str, str]:
 
 
 @_tell.register
-def _(fact: SipUnreadable) -> tuple[Way, str, str]:
+def _(fact: SipUnreadable) -> Told:
     return "in", TRUNK, f"{len(fact.data)} bytes that are no SIP: {fact.why}"
 
 
 @_tell.register
-def _(fact: TimerFired) -> tuple[Way, str, str]:
+def _(fact: TimerFired) -> Told:
     return "note", "", f"timer {fact.name} ran out after {fact.after_seconds:g} s"
 
 
 @_tell.register
-def _(fact: TransportFailed) -> tuple[Way, str, str]:
+def _(fact: TransportFailed) -> Told:
     return "lost", TRUNK, f"{fact.transport.upper()} to {fact.peer}: {fact.error}"
 
 
 @_tell.register
-def _(fact: ApiRequested) -> tuple[Way, str, str]:
+def _(fact: ApiRequested) -> Told:
     return "in", APPLICATION, f"{fact.operation} → {fact.status} {fact.detail}"
 
 
 @_tell.register
-def _(fact: RouteTaken) -> tuple[Way, str, str]:
+def _(fact: RouteTaken) -> Told:
     return "note", "", f"{fact.number} takes trunk {fact.trunk} (pattern {fact.pattern})"
 
 
 @_tell.register
-def _(fact: RouteRefused) -> tuple[Way, str, str]:
+def _(fact: RouteRefused) -> Told:
     return "note", "", f"no trunk for {fact.number}: {fact.detail or fact.why}"
 
 
 @_tell.register
-def _(fact: CallArrived) -> tuple[Way, str, str]:
+def _(fact: CallArrived) -> Told:
     caller = fact.caller or "a withheld number"
     return "note", "", f"{caller} calls {fact.number} of resource {fact.resource} by trunk {fact.trunk}"
 
 
 @_tell.register
-def _(fact: InboundRefused) -> tuple[Way, str, str]:
+def _(fact: InboundRefused) -> Told:
     return "note", "", f"the call for {fact.number} is not let in: {fact.detail or fact.why}"
 
 
 @_tell.register
-def _(fact: IncomingCallAnnounced) -> tuple[Way, str, str]:
+def _(fact: IncomingCallAnnounced) -> Told:
     whom = raw_id_name(fact.callee)
     return "note", "", f"IncomingCall for {whom} published for resource {fact.resource}"
 
 
 @_tell.register
-def _(fact: UserLegChanged) -> tuple[Way, str, str]:
+def _(fact: UserLegChanged) -> Told:
     if fact.state == "ringing":
         return "out", "user", "rings"
     why = f" ({fact.why})" if fact.why else ""
@@ -151,27 +156,22 @@ def _(fact: UserLegChanged) -> tuple[Way, str, str]:
 
 
 @_tell.register
-def _(fact: ConnectionJoined) -> tuple[Way, str, str]:
+def _(fact: ConnectionJoined) -> Told:
     return "note", "", f"joined the call ({fact.operation})"
 
 
 @_tell.register
-def _(fact: ConnectionLeft) -> tuple[Way, str, str]:
+def _(fact: ConnectionLeft) -> Told:
     return "note", "", f"left the call ({fact.why or 'no reason given'})"
 
 
 @_tell.register
-def _(fact: LegDismissed) -> tuple[Way, str, str]:
+def _(fact: LegDismissed) -> Told:
     return "note", TRUNK, f"taken out of the call ({fact.why})"
 
 
 @_tell.register
-def _(fact: MediaMeasured) -> tuple[Way, str, str]:
-    return "note", "", f"{f'RTP {fact.codec}'.strip()}: {fact.sent} packets sent, {fact.received} received"
-
-
-@_tell.register
-def _(fact: EventAttempted) -> tuple[Way, str, str]:
+def _(fact: EventAttempted) -> Told:
     answer = f"{fact.status}" if fact.status is not None else (fact.error or "no answer")
     again = f" (attempt {fact.attempt})" if fact.attempt > 1 else ""
     way: Way = "out" if fact.status is not None else "lost"
@@ -179,7 +179,7 @@ def _(fact: EventAttempted) -> tuple[Way, str, str]:
 
 
 @_tell.register
-def _(fact: GridAttempted) -> tuple[Way, str, str]:
+def _(fact: GridAttempted) -> Told:
     answer = f"{fact.status}" if fact.status is not None else (fact.error or "no answer")
     again = f" (attempt {fact.attempt})" if fact.attempt > 1 else ""
     way: Way = "out" if fact.status is not None else "lost"
@@ -188,17 +188,17 @@ def _(fact: GridAttempted) -> tuple[Way, str, str]:
 
 
 @_tell.register
-def _(fact: GridUnheard) -> tuple[Way, str, str]:
+def _(fact: GridUnheard) -> Told:
     kind = fact.event_type.rpartition(".")[2]
     states = ", ".join(f"{each.subscription}: {each.state}" for each in fact.listeners)
     return "lost", APPLICATION, f"{kind}: no subscription took it ({states or 'there is none'})"
 
 
 @_tell.register
-def _(fact: ServerRestarted) -> tuple[Way, str, str]:
+def _(fact: ServerRestarted) -> Told:
     return "note", "", f"the server restarted; nothing was noted for {fact.at - fact.last_seen_at:.1f} s"
 
 
 @_tell.register
-def _(fact: FaultRaised) -> tuple[Way, str, str]:
+def _(fact: FaultRaised) -> Told:
     return "note", "", f"our fault in {fact.where}: {fact.traceback.strip().rpartition(chr(10))[2]}"

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from onhook.endings.finding import ordered
+from onhook.endings.lines_media import TOLD_BEFORE
 from onhook.endings.signals import printable
 from onhook.endings.verdict import Proof
 from onhook.facts import (
@@ -49,16 +50,17 @@ def proofs_of(timeline: Timeline, ended: OperationEnded) -> list[Proof]:
     """Evidence for how `ended` came about, in the order of the facts."""
     proofs: list[Proof | None] = []
     digits: list[tuple[int, str]] = []
-    running = False
+    asked = 0
     for number, fact in enumerate(timeline, 1):
         if isinstance(fact, ApiRequested) and fact.action == ended.action:
-            running = True
+            asked = number
             proofs.append(Proof(number, f"the application asked for it ({printable(fact.operation)})"))
         elif fact is ended or fact == ended:
-            proofs += [_heard(digits), Proof(number, _end(ended))]
+            told = any(proof is not None and proof.fact > asked for proof in proofs)
+            proofs += [_heard(digits), Proof(number, _end(ended, brief=told and ended.how in TOLD_BEFORE))]
             break
         elif isinstance(fact, DigitHeard):
-            if running and fact.leg == ended.leg:
+            if asked and fact.leg == ended.leg:
                 digits.append((number, fact.digit))
         elif type(fact) in _NAMED:
             name, tell = _NAMED[type(fact)]
@@ -79,8 +81,11 @@ def _heard(digits: list[tuple[int, str]]) -> Proof | None:
     return Proof(digits[-1][0], f"{len(digits)} digit{plural} had been heard by then")
 
 
-def _end(ended: OperationEnded) -> str:
+def _end(ended: OperationEnded, *, brief: bool) -> str:
+    """How it ended; `brief` where the facts before have told why."""
     words = WORDS.get(ended.how, "it went well")
+    if brief:
+        return words
     if ended.after_seconds:
         words += f" after {ended.after_seconds:g} s"
     if ended.http_status is not None:

@@ -139,10 +139,11 @@ def judge_operation(timeline: Timeline, action: str) -> Verdict | None:
     return None
 
 
-def failed_operations(timeline: Timeline) -> list[Verdict]:
-    """A verdict for each operation that failed, in the order in which they ended."""
-    ended = [fact for fact in timeline if isinstance(fact, OperationEnded) and fact.how not in NO_FAILURE]
-    return [verdict for fact in ended if (verdict := _verdict(timeline, fact)) is not None]
+def failed_operations(timeline: Timeline) -> list[tuple[OperationEnded, Verdict]]:
+    """The end of each operation that failed, with its verdict, in the order in which they ended."""
+    failed = [fact for fact in timeline if isinstance(fact, OperationEnded) and fact.how not in NO_FAILURE]
+    judged = [(fact, _verdict(timeline, fact)) for fact in failed]
+    return [(fact, verdict) for fact, verdict in judged if verdict is not None]
 
 
 def _verdict(timeline: Timeline, ended: OperationEnded) -> Verdict | None:

@@ -72,7 +72,8 @@ def quality_of(timeline: Timeline) -> tuple[LegQuality, ...]:
     gaps: dict[str, int] = {}
     for number, fact in enumerate(timeline, 1):
         if isinstance(fact, MediaMeasured):
-            last[fact.leg] = (number, fact)
+            if _something(fact):
+                last[fact.leg] = (number, fact)
         elif isinstance(fact, RtpStopped):
             gaps[fact.leg] = gaps.get(fact.leg, 0) + 1
     if not last:
@@ -91,6 +92,11 @@ def worst(legs: tuple[LegQuality, ...]) -> Rating:
         if word in words:
             return word
     return "unknown"
+
+
+def _something(counted: MediaMeasured) -> bool:
+    useless = counted.wrong_codec + counted.undecipherable + counted.foreign + counted.junk
+    return bool(counted.sent or counted.received or useless)
 
 
 def leg_quality(number: int, counted: MediaMeasured, party: str, gaps: int = 0) -> LegQuality:

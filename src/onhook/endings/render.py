@@ -24,26 +24,26 @@ def exhibit_line(exhibit: Exhibit) -> str:
 
 def render_text(told: Explanation, *, width: int = WIDTH) -> str:
     """The explanation for a terminal, `width` characters wide."""
-    parts = [headline(told), "", _wrapped(told.meaning, width), ""]
-    parts += ["Evidence", *_hung(map(exhibit_line, told.evidence), width), ""]
+    parts = [headline(told), "", wrapped(told.meaning, width), ""]
+    parts += ["Evidence", *hung(map(exhibit_line, told.evidence), width), ""]
     if told.remarks:
-        parts += ["Remarks", *_hung(map(exhibit_line, told.remarks), width), ""]
-    parts += ["What to do", _wrapped(told.advice, width), ""]
-    parts += ["What would change the verdict", _wrapped(told.would_change, width), ""]
-    parts += [_wrapped(line, width) for line in _footnotes(told)]
+        parts += ["Remarks", *hung(map(exhibit_line, told.remarks), width), ""]
+    parts += ["What to do", wrapped(told.advice, width), ""]
+    parts += ["What would change the verdict", wrapped(told.would_change, width), ""]
+    parts += [wrapped(line, width) for line in _footnotes(told)]
     return "\n".join(parts) + "\n"
 
 
-def render_markdown(told: Explanation, *, ladder: str = "") -> str:
-    """The explanation for an issue or a chat; with the ladder below it, if one is given."""
+def render_markdown(told: Explanation, *, beside: str = "", ladder: str = "") -> str:
+    """The explanation for an issue or a chat; `beside` are sections of others, and last comes the ladder."""
     parts = [f"# {told.code}/{told.subcode} {told.name}", ""]
     parts += [
         f"**{told.category}** · fault: {told.fault} · confidence {told.confidence} · ending `{told.ending}`",
         "",
     ]
-    parts += [told.meaning, "", "## Evidence", "", *_bullets(told.evidence)]
+    parts += [told.meaning, "", "## Evidence", "", *bullets(told.evidence)]
     if told.remarks:
-        parts += ["## Remarks", "", *_bullets(told.remarks)]
+        parts += ["## Remarks", "", *bullets(told.remarks)]
     for heading, text in (
         ("Whose side", told.whose_side),
         ("How we know", told.how_we_know),
@@ -53,6 +53,8 @@ def render_markdown(told: Explanation, *, ladder: str = "") -> str:
         ("Codes", "\n".join(f"- {line}" for line in _footnotes(told))),
     ):
         parts += [f"## {heading}", "", text, ""]
+    if beside:
+        parts += [beside, ""]
     if ladder:
         parts += ["## Ladder", "", "```", ladder.rstrip("\n"), "```", ""]
     return "\n".join(parts).rstrip("\n") + "\n"
@@ -80,7 +82,8 @@ def _footnotes(told: Explanation) -> list[str]:
     return lines
 
 
-def _bullets(exhibits: tuple[Exhibit, ...]) -> list[str]:
+def bullets(exhibits: tuple[Exhibit, ...]) -> list[str]:
+    """Evidence as a list in Markdown, with an empty line after it."""
     lines: list[str] = []
     for told in exhibits:
         seen, shows = _code(told.seen), _escaped(told.shows)
@@ -100,7 +103,7 @@ def _escaped(text: str) -> str:
     return re.sub(r"([\\`*_\[\]<>#|])", r"\\\1", text)
 
 
-def _wrapped(text: str, width: int) -> str:
+def wrapped(text: str, width: int) -> str:
     """Prose of a page for a terminal: code spans bare, paragraphs filled, list items hung."""
     plain = text.replace("`", "")
     blocks: list[str] = []
@@ -111,7 +114,8 @@ def _wrapped(text: str, width: int) -> str:
     return "\n".join(blocks)
 
 
-def _hung(lines: Iterable[str], width: int) -> list[str]:
+def hung(lines: Iterable[str], width: int) -> list[str]:
+    """Lines of evidence for a terminal, those that go on indented deeper."""
     return [
         textwrap.fill(line, width, initial_indent="  ", subsequent_indent="     ", break_on_hyphens=False)
         for line in lines

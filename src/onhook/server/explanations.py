@@ -2,12 +2,17 @@
 
 from typing import Any, NamedTuple
 
+import msgspec
+
 from onhook.calls.record import CallRecord
 from onhook.endings.explain import Explanation, as_dict, explain
+from onhook.endings.failures import Failures, failures_of
 from onhook.endings.judge import judge
 from onhook.endings.ladder import draw
 from onhook.endings.ladder_svg import draw_svg
+from onhook.endings.quality import LegQuality, quality_of
 from onhook.endings.render import render_markdown, render_text
+from onhook.endings.render_parts import audio_markdown, audio_text, failures_markdown, failures_text
 from onhook.facts import Timeline
 
 STILL_OPEN = "The call is open: nothing has ended it yet."
@@ -18,20 +23,33 @@ class Told(NamedTuple):
     timeline: Timeline
     explanation: Explanation | None
     """None while the call is open."""
+    failures: Failures
+    """Operations that failed within the call, open or not."""
+    quality: tuple[LegQuality, ...]
 
     def text(self) -> str:
-        if self.explanation is None:
-            return f"{STILL_OPEN}\n\n{self.ladder()}"
-        return f"{render_text(self.explanation)}\n{self.ladder()}"
+        told = f"{STILL_OPEN}\n" if self.explanation is None else render_text(self.explanation)
+        parts = (told, audio_text(self.quality), failures_text(self.failures), self.ladder())
+        return "\n".join(filter(None, parts))
 
     def markdown(self) -> str:
+        beside = "\n".join(
+            filter(None, (audio_markdown(self.quality), failures_markdown(self.failures)))
+        ).rstrip("\n")
         if self.explanation is None:
-            return f"{STILL_OPEN}\n\n```\n{self.ladder()}```\n"
-        return render_markdown(self.explanation, ladder=self.ladder())
+            below = f"{beside}\n\n" if beside else ""
+            return f"{STILL_OPEN}\n\n{below}```\n{self.ladder()}```\n"
+        return render_markdown(self.explanation, beside=beside, ladder=self.ladder())
 
     def json(self) -> dict[str, Any]:
         told = {"call": self.record.id, "open": self.explanation is None}
-        return told if self.explanation is None else told | as_dict(self.explanation)
+        about = {} if self.explanation is None else as_dict(self.explanation)
+        beside: dict[str, Any] = {
+            "audio": msgspec.to_builtins(self.quality),
+            "failed_operations": [failure.as_dict() for failure in self.failures.told],
+            "failed_operations_left_out": self.failures.left_out,
+        }
+        return told | about | beside
 
     def ladder(self) -> str:
         return draw(self.timeline)
@@ -42,6 +60,6 @@ class Told(NamedTuple):
 
 def tell(record: CallRecord, timeline: Timeline) -> Told:
     """A call that is over is judged again, by the rules of today and with what came in after its end."""
-    if record.ended_at is None:
-        return Told(record, timeline, None)
-    return Told(record, timeline, explain(judge(timeline), timeline))
+    over = record.ended_at is not None
+    explanation = explain(judge(timeline), timeline) if over else None
+    return Told(record, timeline, explanation, failures_of(timeline), quality_of(timeline))

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from html import escape
 
 from onhook.calls.record import CallRecord
+from onhook.endings.quality import worst
 
 STYLE = """
 :root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif }
@@ -29,7 +30,7 @@ def calls_page(records: Iterable[CallRecord]) -> str:
     rows = "".join(_row(record) for record in records)
     if not rows:
         return page("Calls", "<p>No calls yet. Place one with an ACS SDK and reload.</p>")
-    head = "<tr><th>Started (UTC)<th>From<th>To<th>Trunk<th>Ended<th>Code<th>What happened</tr>"
+    head = "<tr><th>Started (UTC)<th>From<th>To<th>Trunk<th>Ended<th>Audio<th>Code<th>What happened</tr>"
     return page("Calls", f"<table>{head}{rows}</table>")
 
 
@@ -65,6 +66,7 @@ def _row(record: CallRecord) -> str:
         f"<td>{escape(record.target)}",
         f"<td>{escape(record.trunk)}",
         f'<td class="n">{utc(record.ended_at)}',
+        f"<td>{worst(record.quality) if record.quality else ''}",
         f'<td class="n">{code}',
         f"<td>{link}",
     )

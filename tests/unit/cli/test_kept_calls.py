@@ -3,11 +3,13 @@
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from onhook.calls.record import CallRecord
 from onhook.cli import main
 from onhook.cli.outcome import Exit
+from onhook.endings.quality import LegQuality
 from onhook.endings.verdict import Proof, Verdict
 from onhook.facts import RouteTaken, Timeline
 from onhook.store.batch import Batch
@@ -72,7 +74,7 @@ def filled(store: Path) -> Path:
 def test_calls_are_a_table_newest_first(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["calls"]) == Exit.DONE
     heading, *lines = capsys.readouterr().out.splitlines()
-    assert heading.split() == ["id", "started", "from", "to", "trunk", "lasted", "code", "ending"]
+    assert heading.split() == ["id", "started", "from", "to", "trunk", "lasted", "audio", "code", "ending"]
     assert [line.split()[0] for line in lines] == IDS[::-1]
     assert lines[0].split()[3:] == [
         "+14255550100",
@@ -80,10 +82,11 @@ def test_calls_are_a_table_newest_first(capsys: pytest.CaptureFixture[str]) -> N
         "carrier",
         "2.5",
         "s",
+        "-",
         "486/560486",
         "callee-busy",
     ]
-    assert lines[-1].split()[3:] == ["-", "+14255559480", "-", "-", "-", "(open)"]
+    assert lines[-1].split()[3:] == ["-", "+14255559480", "-", "-", "-", "-", "(open)"]
     assert len({line.index("+14255559") for line in lines}) == 1, "columns are aligned"
 
 
@@ -107,6 +110,8 @@ def test_calls_for_programs_leave_the_callback_address_out(capsys: pytest.Captur
         "code": 486,
         "subcode": 560486,
         "message": "The callee was busy.",
+        "audio": None,
+        "legs": [],
     }
 
 
@@ -167,3 +172,16 @@ def test_reading_leaves_the_store_as_it_is(filled: Path) -> None:
     before = filled.read_bytes()
     assert main(["calls"]) == Exit.DONE
     assert filled.read_bytes() == before
+
+
+def test_calls_tell_how_they_sounded(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    leg = LegQuality(leg="a", party="trunk carrier", fact=9, rating="good", far_rating="poor", received=100)
+    kept = SqliteStore(store)
+    kept.save(Batch(records={IDS[3]: msgspec.structs.replace(record(3, IDS[3]), quality=(leg,))}))
+    kept.close()
+    assert main(["calls"]) == Exit.DONE
+    assert capsys.readouterr().out.splitlines()[1].split()[8] == "poor"
+    assert main(["calls", "--json"]) == Exit.DONE
+    (told,) = json.loads(capsys.readouterr().out)["calls"]
+    assert told["audio"] == "poor"
+    assert told["legs"][0]["party"] == "trunk carrier"

@@ -174,7 +174,7 @@ def test_the_evidence_of_a_prompt_names_the_request_the_source_and_the_end() -> 
     assert (verdict.ending, verdict.code, verdict.subcode) == ("prompt-not-served", 400, 8536)
     assert [proof.fact for proof in verdict.evidence] == [1, 3, 5, 6]
     assert verdict.evidence[2].shows == "source 1 could not be played (status, HTTP 404): gone"
-    assert verdict.evidence[3].shows == "the prompt could not be played, HTTP 404: gone"
+    assert verdict.evidence[3].shows == "the prompt could not be played"
     assert verdict.message == "Action failed, the server of the prompt did not give the file: gone."
     assert (verdict.category, verdict.fault, verdict.confidence) == (
         "UnexpectedClientError",
@@ -249,7 +249,7 @@ def test_the_evidence_of_a_stream_counts_what_went_through_it() -> None:
         "WebSocket wss://app.example/audio opened",
         "WebSocket wss://app.example/audio lost, 900 messages sent, 12 dropped",
         "WebSocket wss://app.example/audio failed, HTTP 503: down",
-        "the WebSocket broke and could not be opened again: 3 attempts",
+        "the WebSocket broke and could not be opened again",
     ]
 
 
@@ -271,7 +271,14 @@ def test_failed_operations_come_in_the_order_of_their_ends_and_end_no_call() -> 
     story.add(ended("prompt-failed", fault="format"))
     timeline = story.wait(2).bye("received").bye_ok("sent").facts
     assert judge(timeline).ending == "hung-up-by-phone"
-    assert [verdict.ending for verdict in failed_operations(timeline)] == [
+    assert [verdict.ending for _, verdict in failed_operations(timeline)] == [
         "recognize-no-input",
         "prompt-format",
     ]
+
+
+def test_an_end_that_no_other_fact_explains_tells_its_detail() -> None:
+    fact = ended("prompt-failed", fault="uri", http_status=None, detail="ftp is not allowed")
+    verdict = judge_operation([asked("play"), fact], "a1")
+    assert verdict is not None
+    assert verdict.evidence[-1].shows == "the prompt could not be played: ftp is not allowed"

@@ -59,7 +59,7 @@ def test_the_far_end_is_believed_about_ours(counts: dict[str, Any], rating: str)
 def test_percentages_are_of_what_should_have_come() -> None:
     found = of(received=750, lost=250, far_lost=17)
     assert (found.loss_percent, found.far_loss_percent) == (25.0, 1.7)
-    assert of(sent=0, received=0, far_lost=3).far_loss_percent == 0.0
+    assert of(sent=0, received=1, far_lost=3).far_loss_percent == 0.0
 
 
 def test_silence_is_a_level_and_not_a_lack_of_packets() -> None:
@@ -88,6 +88,7 @@ def test_every_leg_is_told_under_its_own_name_with_its_last_count() -> None:
 def test_a_call_without_counts_has_no_quality() -> None:
     assert quality_of([]) == ()
     assert quality_of(begun().busy().facts) == ()
+    assert quality_of(begun().busy().media(sent=0, received=0).facts) == ()
     assert worst(()) == "unknown"
 
 

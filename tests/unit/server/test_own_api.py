@@ -141,7 +141,13 @@ class TestForms:
         assert b"180" in (await get(f"/onhook/calls/{OPEN}/why")).body, "the ladder so far"
         assert b"The call is open" in (await get(f"/onhook/calls/{OPEN}/why?format=markdown")).body
         told = (await get(f"/onhook/calls/{OPEN}/why?format=json")).json()
-        assert told == {"call": OPEN, "open": True}
+        assert told == {
+            "call": OPEN,
+            "open": True,
+            "audio": [],
+            "failed_operations": [],
+            "failed_operations_left_out": 0,
+        }
 
     async def test_ladders(self) -> None:
         text = await get(f"/onhook/calls/{BUSY}/ladder")
