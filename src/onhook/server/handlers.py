@@ -225,7 +225,7 @@ BUILT: dict[str, Built] = {
         "body, 202 and CancelAddParticipantSucceeded validated; codes of failures assumed",
     ),
     "mute": Built(operate, "body, 200 and isMuted at once validated; refusals assumed"),
-    "hold": Built(operate, "body and 200 validated; what the held hear assumed"),
+    "hold": Built(operate, "body and 200 validated; music in a loop, and what HoldFailed undoes, assumed"),
     "unhold": Built(operate, "body and 200 validated"),
     "getParticipants": Built(get_participants, "answer validated; one page, paging assumed unnecessary"),
     "getParticipant": Built(
