@@ -29,18 +29,19 @@ SETUP_SECONDS, MAX_SECONDS = 115.0, 3600.0
 TERMINAL = {"CreateCallFailed", "CallDisconnected"}
 
 
-def fresh_record(number: int = 1) -> CallRecord:
+def fresh_record(number: int = 1, **changes: Any) -> CallRecord:
     seed = f"{number:08x}" * 4
     local, media = ("192.0.2.1", 5070), ("192.0.2.1", 20000)
-    return record(f"call-{number}", seed=seed, local=local, media=media, started_at=1000.0)
+    return record(f"call-{number}", seed=seed, local=local, media=media, started_at=1000.0, **changes)
 
 
 class CallScene:
     """Effects are performed as the switch does: media is closed last, and its count goes back in."""
 
-    def __init__(self, trunk: Trunk = TRUNK, number: int = 1) -> None:
+    def __init__(self, trunk: Trunk = TRUNK, number: int = 1, **changes: Any) -> None:
+        """`changes` are to the call's record."""
         self.trunk = trunk
-        self.begun = fresh_record(number)
+        self.begun = fresh_record(number, **changes)
         self.call = Call(copy.copy(self.begun), setup_seconds=SETUP_SECONDS, max_seconds=MAX_SECONDS)
         self.now = 1000.0
         self.sent: list[tuple[Request | Response, Destination]] = []

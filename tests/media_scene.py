@@ -23,7 +23,7 @@ from onhook.acs.operations import OPERATIONS
 from onhook.acs.wire import Model
 from onhook.calls.call import leg_id
 from onhook.calls.features.feature import Operation
-from onhook.calls.record import Connection
+from onhook.calls.record import Connection, MediaOptions
 from onhook.calls.replay import replay
 from onhook.effects import CloseMedia, Effect, MediaEffect, Mix, Record, StartMedia
 from onhook.facts import (
@@ -92,8 +92,8 @@ def recognize(
 class MediaScene(CallScene):
     """`asked_of_media` holds the media effects in order, but those of RTP itself."""
 
-    def __init__(self, answer: str = WITH_DIGITS) -> None:
-        super().__init__()
+    def __init__(self, answer: str = WITH_DIGITS, **changes: Any) -> None:
+        super().__init__(**changes)
         self._answer = answer
         self.asked_of_media: list[MediaEffect] = []
         self.everything: list[Effect] = []
@@ -178,7 +178,7 @@ class MediaScene(CallScene):
             )
         )
 
-    def joins(self, name: str = "second") -> Connection:
+    def joins(self, name: str = "second", media_options: MediaOptions | None = None) -> Connection:
         """Another application connects, which makes the call a group."""
         user = f"8:acs:0d0e0f00-0000-4000-8000-000000000001_{name}"
         connection = Connection(
@@ -188,6 +188,7 @@ class MediaScene(CallScene):
             begun_by="connect",
             user=user,
             callback_uri=f"https://{name}.example/events",
+            media_options=media_options or MediaOptions(),
             api_version="2026-03-12",
         )
         asked = ApiRequested(at=self.now, operation="connect", status=200, leg=name, connection=name)

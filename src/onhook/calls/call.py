@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import partial
 
 from onhook.calls.events import call_connected
+from onhook.calls.features.streams import Streams
 from onhook.calls.host import Host
 from onhook.calls.inbound_leg import InboundLeg
 from onhook.calls.inputs import (
@@ -309,12 +310,16 @@ class Call(Host):
     def tell(self, _: object) -> Outputs:
         """Whose own leg is in the call hears that it is up; everyone hears who is in it now."""
         outputs: Outputs = []
+        new: list[Connection] = []
         for connection in self.open_connections:
             leg = self.legs.user(connection.leg)
             if connection.connected_at is None and leg and leg.standing is Standing.CONNECTED:
                 connection.connected_at = self.now
                 outputs.append(call_connected(self.record, connection))
-        return outputs + self.tell_participants()
+                new.append(connection)
+        outputs += self.tell_participants()
+        streaming = [each for each in new if each.media_options.streams_at_once]
+        return outputs + [output for each in streaming for output in self.feature(Streams).connected(each)]
 
     def lose(self, _: LegLeft) -> Outputs:
         """One of several who were still being reached."""

@@ -93,6 +93,11 @@ class Legs:
         return rooms
 
     @property
+    def names(self) -> tuple[tuple[str, str], ...]:
+        """The raw id of each leg that is connected."""
+        return tuple((leg.id, identify(leg.party).raw_id or "") for leg in self.connected)
+
+    @property
     def participants(self) -> list[CallParticipant]:
         """Those connected: the ones called or calling first, then the applications' own (order assumed)."""
         ordered = sorted(self.connected, key=lambda leg: leg.id in self.own)

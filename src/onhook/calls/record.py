@@ -39,6 +39,12 @@ class MediaOptions(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True
     streaming: WebSocketMediaStreamingOptions | None = None
     transcription: WebSocketTranscriptionOptions | None = None
 
+    @property
+    def streams_at_once(self) -> bool:
+        """Does a stream begin with the call?"""
+        audio, text = self.streaming, self.transcription
+        return bool((audio and audio.start_media_streaming) or (text and text.start_transcription))
+
 
 class Connection(msgspec.Struct, kw_only=True):
     """An application's handle on a call. The first one of a call has the id of the call itself."""

@@ -202,7 +202,7 @@ class _Player:
             self.call.note(fact)
             return []
         model = REQUESTS[fact.operation]
-        request = msgspec.json.decode(fact.body, type=model) if model is not None else None
+        request = msgspec.json.decode(fact.body, type=model) if model is not None and fact.body else None
         plans = [plan for plan in self.call.record.legs if plan.invitation == fact.action and fact.action]
         targets = tuple(self._target(plan) for plan in plans)
         return self.call.operate(fact, Operation(fact.operation, connection, request, fact.action, targets))

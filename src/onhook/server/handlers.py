@@ -227,6 +227,17 @@ BUILT: dict[str, Built] = {
     "mute": Built(operate, "body, 200 and isMuted at once validated; refusals assumed"),
     "hold": Built(operate, "body and 200 validated; music in a loop, and what HoldFailed undoes, assumed"),
     "unhold": Built(operate, "body and 200 validated"),
+    "startMediaStreaming": Built(
+        operate, "body, 202 and events validated; 405/8522 documented; refusal of a second start assumed"
+    ),
+    "stopMediaStreaming": Built(operate, "body, 202 and events validated; refusal where none runs assumed"),
+    "startTranscription": Built(
+        operate, "body, 202 and events validated; 405/8522 documented; refusal of a second start assumed"
+    ),
+    "stopTranscription": Built(operate, "body, 202 and events validated; refusal where none runs assumed"),
+    "updateTranscription": Built(
+        operate, "body, 202 and events validated; 400/8523 for a bare language documented"
+    ),
     "getParticipants": Built(get_participants, "answer validated; one page, paging assumed unnecessary"),
     "getParticipant": Built(
         get_participant, "answer and both encodings of the raw id validated; 404 documented"

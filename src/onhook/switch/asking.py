@@ -18,6 +18,7 @@ from onhook.acs.models import (
 from onhook.acs.requests import Asked
 from onhook.calls.call import Call
 from onhook.calls.directory import Directory, Resource
+from onhook.calls.features.streams import Streams, check_media_options
 from onhook.calls.record import CallRecord, Connection, MediaOptions, called_first
 
 MAX_TARGETS = 100
@@ -97,13 +98,15 @@ def leg_seed(seed: str, number: int) -> str:
 
 
 def media_options(request: CreateCallRequest | AnswerCallRequest | ConnectRequest) -> MediaOptions:
-    """What is kept for the connection that `request` makes."""
+    """What is kept for the connection that `request` makes. Raises ApiError where it cannot be used."""
     speech = request.call_intelligence_options
-    return MediaOptions(
+    options = MediaOptions(
         speech_endpoint=(speech.cognitive_services_endpoint or "") if speech else "",
         streaming=request.media_streaming_options,
         transcription=request.transcription_options,
     )
+    check_media_options(options)
+    return options
 
 
 def new_record(
@@ -163,6 +166,8 @@ def properties(call: Call, connection: Connection) -> CallConnectionProperties:
     begun = [plan.party for plan in record.legs if called_first(plan)] or [record.target]
     answering = connection.begun_by == "answer"
     caller = (record.source or "4:anonymous") if record.direction == "inbound" else record.source_user
+    options = connection.media_options
+    streams = call.feature(Streams) if options.streaming or options.transcription else None
     number = record.source if record.source.startswith("+") else ""
     return CallConnectionProperties(
         call_connection_id=connection.id,
@@ -174,6 +179,8 @@ def properties(call: Call, connection: Connection) -> CallConnectionProperties:
         source_display_name=record.source_display_name or None,
         source=identify(caller) if answering else communication_user(connection.user),
         correlation_id=record.correlation_id,
+        media_streaming_subscription=streams.media_streaming(connection) if streams else None,
+        transcription_subscription=streams.transcription(connection) if streams else None,
         answered_for=PhoneNumberIdentifierModel(value=record.target)
         if answering and record.direction == "inbound" and record.target.startswith("+")
         else None,

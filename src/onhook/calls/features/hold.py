@@ -17,13 +17,13 @@ from onhook.facts import Fact, PromptEnded
 from onhook.machine import Outputs
 
 if TYPE_CHECKING:
-    from onhook.calls.spine import Spine
+    from onhook.calls.host import Host
 
 
 class Hold(Feature):
     OPERATIONS = ("hold", "unhold")
 
-    def __init__(self, call: "Spine") -> None:
+    def __init__(self, call: "Host") -> None:
         super().__init__(call)
         self._music: dict[str, MediaOperation] = {}
         """By the leg that hears it."""

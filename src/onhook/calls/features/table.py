@@ -7,6 +7,7 @@ from onhook.calls.features.hold import Hold
 from onhook.calls.features.invitations import Invitations
 from onhook.calls.features.media_actions import MediaActions
 from onhook.calls.features.muting import Muting
+from onhook.calls.features.streams import Streams
 
 FEATURES: tuple[type[Feature], ...] = (
     Hold,
@@ -15,6 +16,7 @@ FEATURES: tuple[type[Feature], ...] = (
     Invitations,
     Departures,
     Muting,
+    Streams,
 )
 FEATURE_OF: dict[str, type[Feature]] = {name: feature for feature in FEATURES for name in feature.OPERATIONS}
 """By the operation's name in acs/operations.py."""
