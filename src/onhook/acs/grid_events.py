@@ -3,8 +3,8 @@
 Shapes are documented: spec/eventgrid-acs-calling.schemas.json (the official JavaScript package
 @azure/eventgrid 5.12.0) and Microsoft's page "Azure Communication Services - Voice and video calling
 events", whose samples give the subjects. Where the two disagree on a name, both are sent: `userAgent` and
-`endpointType`, `callDurationInSeconds` and `durationOfCall`. documented: but for IncomingCall, events tell
-of ACS users only, never of telephones.
+`endpointType`, `callDurationInSeconds` and `durationOfCall`. documented: but for IncomingCall and
+recordings, events tell of ACS users only, never of telephones.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 
 from onhook.acs.cloud_events import TYPE_PREFIX
 from onhook.acs.models import CommunicationIdentifierModel, CustomCallingContext, IncomingCall
+from onhook.acs.recordings import recorded_time
 from onhook.acs.wire import Model
+from onhook.facts import RecordingChanged
 
 DATA_VERSION = "1.0"
 
@@ -79,6 +81,31 @@ class AcsCallParticipantEventData(AcsCallingEvent, frozen=True, kw_only=True):
     participant_id: str
     user_agent: str
     endpoint_type: str
+
+
+class AcsRecordingChunkInfo(Model, frozen=True, kw_only=True):
+    document_id: str
+    index: int
+    end_reason: str
+    metadata_location: str
+    content_location: str
+    delete_location: str
+
+
+class AcsRecordingStorageInfo(Model, frozen=True, kw_only=True):
+    recording_chunks: list[AcsRecordingChunkInfo]
+
+
+class AcsRecordingFileStatusUpdatedEventData(Model, frozen=True, kw_only=True):
+    """Data of Microsoft.Communication.RecordingFileStatusUpdated."""
+
+    recording_storage_info: AcsRecordingStorageInfo
+    recording_start_time: str
+    recording_duration_ms: int
+    recording_content_type: str
+    recording_channel_type: str
+    recording_format_type: str
+    session_end_reason: str
 
 
 class GridEvent(NamedTuple):
@@ -190,6 +217,37 @@ def participant_added(call: CallOf, who: Joined) -> GridEvent:
 
 def participant_removed(call: CallOf, who: Joined) -> GridEvent:
     return _participant("CallParticipantRemoved", call, who)
+
+
+def recording_file_status_updated(ended: RecordingChanged, *, call_id: str, server_call_id: str) -> GridEvent:
+    """The files of a recording are where they belong: `ended` is its last fact, closed or failed.
+
+    The switch publishes it when media tells that fact, which may be after the end of the call. documented:
+    subject and names; the values Audio, Mixed, Wav … are those of the package's enumerations. assumed: a
+    recording that failed is told of as well if it has files.
+    """
+    chunks = [
+        AcsRecordingChunkInfo(
+            document_id=chunk.document,
+            index=chunk.index,
+            end_reason=chunk.why,
+            metadata_location=chunk.metadata,
+            content_location=chunk.content,
+            delete_location=chunk.deletion,
+        )
+        for chunk in ended.chunks
+    ]
+    data = AcsRecordingFileStatusUpdatedEventData(
+        recording_storage_info=AcsRecordingStorageInfo(recording_chunks=chunks),
+        recording_start_time=recorded_time(ended.at if ended.began_at is None else ended.began_at),
+        recording_duration_ms=ended.duration_ms,
+        recording_content_type="Audio",
+        recording_channel_type="Mixed" if ended.mixed else "Unmixed",
+        recording_format_type=ended.format.capitalize(),
+        session_end_reason=ended.why,
+    )
+    subject = f"/recording/call/{call_id}/serverCallId/{server_call_id}/recordingId/{ended.recording}"
+    return GridEvent(f"{TYPE_PREFIX}RecordingFileStatusUpdated", subject, data)
 
 
 def _participant(name: str, call: CallOf, who: Joined) -> GridEvent:

@@ -15,7 +15,7 @@ import msgspec
 
 from onhook.acs.cloud_events import call_source, cloud_event
 from onhook.acs.errors import ApiError, call_not_found
-from onhook.acs.grid_events import incoming_call
+from onhook.acs.grid_events import incoming_call, recording_file_status_updated
 from onhook.acs.identifiers import from_raw_id
 from onhook.acs.incoming_context import make_context
 from onhook.acs.requests import Asked, Reply
@@ -39,7 +39,7 @@ from onhook.effects import (
     Record,
     Transmit,
 )
-from onhook.facts import ApiRequested, Fact, MediaMeasured
+from onhook.facts import ApiRequested, Fact, MediaMeasured, RecordingChanged, StreamChanged
 from onhook.media.settings import PortsUsedUp
 from onhook.sip.messages import Malformed, Request, parse
 from onhook.sip.stray import answer_malformed, answer_stray
@@ -270,6 +270,25 @@ class Floor:
         call = self._by_leg.get(owner) or self.calls.get(owner)
         if call is not None:
             self._guard(call, partial(call.media_seen, fact))
+        if isinstance(fact, RecordingChanged | StreamChanged):
+            self._capture_told(owner, fact, call)
+
+    def _capture_told(self, owner: str, fact: RecordingChanged | StreamChanged, call: Call | None) -> None:
+        """Files take their time: a recording may be ready long after its call has ended."""
+        record = call.record if call else self._archive.call(owner)
+        if record is None:
+            return
+        if call is None:
+            self._journal.add_facts(record.id, [fact])
+        if not isinstance(fact, RecordingChanged) or not fact.chunks or self._announcer is None:
+            return
+        if self._announcer.has_subscribers(record.resource):
+            event = recording_file_status_updated(
+                fact, call_id=record.correlation_id, server_call_id=record.server_call_id
+            )
+            self._announcer.announce(
+                record.resource, event.type, event.subject, msgspec.to_builtins(event.data), call_id=record.id
+            )
 
     def _noted(self, call_id: str, fact: Fact) -> None:
         call = self.calls.get(call_id)
