@@ -10,12 +10,15 @@ import resource
 import secrets
 import sys
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Generator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Coroutine, Generator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from onhook import __version__
 from onhook.acs.grid_events import GridEvent
@@ -25,6 +28,7 @@ from onhook.config.parts import (
     identity_limits,
     media_settings,
     network_settings,
+    recording_settings,
     schedule,
     server_settings,
 )
@@ -34,8 +38,10 @@ from onhook.delivery.grid.surroundings import Sources as GridSources
 from onhook.delivery.refused_networks import RefusedNetworks
 from onhook.lab.carrier import Carrier
 from onhook.media.engine.embedded import EmbeddedEngine
+from onhook.media.recordings.shelf import Shelf
 from onhook.net.network import Network
 from onhook.server.app import make_app
+from onhook.server.authentication import Authentication
 from onhook.server.certificates import CertificatePaths, client_context, env_lines, prepare
 from onhook.server.context_key import context_key
 from onhook.server.grid_api import GridApi
@@ -43,6 +49,7 @@ from onhook.server.identity_api import Identities, identity_surface
 from onhook.server.keys import CallbackAuthorization, TokenKeys
 from onhook.server.phone_api import phone_surface
 from onhook.server.rate_limits import RateLimits
+from onhook.server.recordings_api import RecordingsApi
 from onhook.server.serving import HttpServer, TlsFiles
 from onhook.server.serving import serve as serve_http
 from onhook.server.sip_routing_api import LiveRouting, sip_routing_surface
@@ -59,6 +66,8 @@ PAUSE_OF_CLEANING_SECONDS = 0.1
 """Between two portions of what is removed: calls go first."""
 REPLIES_KEPT_SECONDS = 24 * 3600.0
 DAY_SECONDS = 24 * 3600.0
+HOUR_SECONDS = 3600.0
+CLEANING_RECORDINGS_SECONDS = 300.0
 COLLECT_AFTER = (20_000, 10, 20)
 """Python's garbage collector: new objects until it looks for cycles, and how often it looks further back. A
 call leaves one small cycle; with Python's own 700 the search took an eighth of a server's time under load."""
@@ -135,6 +144,7 @@ async def running(config: Config) -> AsyncGenerator[Running, None]:
         network = await _start_network(config, stack)
         media = EmbeddedEngine(media_settings(config), now=now)
         stack.callback(media.stop)
+        shelf = _shelf(config)
         routing = _live_routing(config, store)
         switch = Switch(
             directory=routing.directory,
@@ -151,8 +161,9 @@ async def running(config: Config) -> AsyncGenerator[Running, None]:
         stack.callback(switch.close)
         routing.follow(switch.reroute)
         switch.recover()
-        limits = RateLimits(identity_limits(config).most())
-        identities = Identities(store.kept, keys, limits, now, sources.guid)
+        identities = Identities(
+            store.kept, keys, RateLimits(identity_limits(config).most()), now, sources.guid
+        )
         settings = server_settings(config)
         application = make_app(
             config.directory,
@@ -162,17 +173,19 @@ async def running(config: Config) -> AsyncGenerator[Running, None]:
             now=now,
             ready=lambda: not journal.failure,
             surfaces=(identity_surface(identities), phone_surface(), sip_routing_surface(routing)),
-            public=[*keys.routes(), *GridApi(grid, settings).routes()],
+            public=[*keys.routes(), *GridApi(grid, settings).routes(), *_recordings(config, shelf, now)],
         )
-        tls = TlsFiles(certificates.certificate, certificates.key) if certificates else None
-        http = await serve_http(application, config.server.host, config.server.port, tls)
-        stack.push_async_callback(http.stop)
+        http = await _start_http(config, application, certificates, stack)
         keys.url = _own_url(config, http.port)
         grid.start(keys.url, config.subscriptions)
-        cleaning = asyncio.create_task(_clean(store, keys, now, config.store.retention_days), name="cleaning")
-        stack.callback(cleaning.cancel)
+        _in_the_background(stack, _clean(store, keys, now, config.store.retention_days))
+        _in_the_background(stack, _clean_recordings(shelf, now, config.recording.retention_hours))
         stack.enter_context(_seldom_collecting())
         yield Running(config, switch, store, courier, network, http, carrier, certificates, identities)
+
+
+def _in_the_background(stack: contextlib.AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
+    stack.callback(asyncio.create_task(work).cancel)
 
 
 async def serve(config: Config, *, ready: Callable[[Running], Awaitable[None]]) -> None:
@@ -257,7 +270,21 @@ class Announcements:
 def _certificates(config: Config) -> CertificatePaths | None:
     if not config.server.https:
         return None
-    return prepare(Path(config.server.data_directory), config.server.hostnames, datetime.now(UTC))
+    names = list(config.server.hostnames)
+    if config.recording.public_host:
+        names.append(config.recording.public_host.partition(":")[0])
+    return prepare(Path(config.server.data_directory), names, datetime.now(UTC))
+
+
+def _recordings(config: Config, shelf: Shelf, now: Callable[[], float]) -> list[Route]:
+    settings = server_settings(config)
+    return RecordingsApi(shelf, Authentication(config.directory, settings, now), settings).routes()
+
+
+def _shelf(config: Config) -> Shelf:
+    shelf = Shelf(recording_settings(config).directory)
+    shelf.prepare()
+    return shelf
 
 
 def _event_grid(
@@ -340,6 +367,18 @@ def _live_routing(config: Config, store: SqliteStore) -> LiveRouting:
     )
 
 
+async def _start_http(
+    config: Config,
+    application: ASGIApp,
+    certificates: CertificatePaths | None,
+    stack: contextlib.AsyncExitStack,
+) -> HttpServer:
+    tls = TlsFiles(certificates.certificate, certificates.key) if certificates else None
+    http = await serve_http(application, config.server.host, config.server.port, tls)
+    stack.push_async_callback(http.stop)
+    return http
+
+
 async def _start_network(config: Config, stack: contextlib.AsyncExitStack) -> Network:
     network = Network(network_settings(config))
     await network.start()
@@ -369,6 +408,16 @@ async def _clean(store: SqliteStore, keys: TokenKeys, now: Callable[[], float], 
         except StoreFailed as error:
             log.warning("%s; tried again in an hour", error)
         await asyncio.sleep(CLEANING_SECONDS)
+
+
+async def _clean_recordings(shelf: Shelf, now: Callable[[], float], retention_hours: float) -> None:
+    """Delete files of recordings that are older than their retention, now and then."""
+    while retention_hours:
+        try:
+            await asyncio.to_thread(shelf.clean, now() - retention_hours * HOUR_SECONDS)
+        except OSError as error:
+            log.warning("the folder of recordings could not be cleaned: %s", error)
+        await asyncio.sleep(CLEANING_RECORDINGS_SECONDS)
 
 
 async def _rotate(keys: TokenKeys, now: float) -> None:

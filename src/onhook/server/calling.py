@@ -14,13 +14,13 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from onhook.acs.callback_uri import check_callback_uri
-from onhook.acs.errors import SIGNATURE_REFUSED, ApiError
+from onhook.acs.errors import ApiError
 from onhook.acs.operations import OPERATIONS
 from onhook.acs.requests import Asked, Reply
-from onhook.acs.signature import Denied, SigningKey, check_signature
 from onhook.acs.versions import STABLE, Version, choose_version
 from onhook.acs.wire import Model
 from onhook.calls.directory import Directory, Resource
+from onhook.server.authentication import Authentication
 from onhook.server.dispatch import Dispatcher, Found, MethodNotAllowed
 from onhook.server.exchange import Answer, ClientGone, Head, head_of, read_whole_body, send_answer
 from onhook.server.handlers import BUILT, Request
@@ -68,8 +68,7 @@ class CallingApi:
         all_surfaces = (Surface(OPERATIONS, STABLE, bind(BUILT, switchboard)), *surfaces)
         self._surfaces = {o.name: surface for surface in all_surfaces for o in surface.operations}
         self._dispatcher = Dispatcher(o for surface in all_surfaces for o in surface.operations)
-        self._resources = {resource.name: resource for resource in directory.resources}
-        self._keys = [SigningKey.of(r.name, key) for r in directory.resources for key in r.access_keys]
+        self._authentication = Authentication(directory, settings, now)
         self._throttle = Throttle(settings.request_limits)
         self._in_flight = 0
 
@@ -105,7 +104,7 @@ class CallingApi:
                 retry_after_seconds=RETRY_AFTER_SECONDS,
             )
         body = await read_whole_body(receive, head.headers, self._settings.max_body_bytes)
-        resource = self._authenticate(head, body)
+        resource = self._authentication.resource_of(head, body)
         self._throttle.admit(found.operation.name, resource.id, self._now())
         asking = self._understand(found, head, body, resource, request_id)
         reply = self._perform(asking)
@@ -115,24 +114,6 @@ class CallingApi:
         if asking.request.asked.repeatability_id:
             headers.append(RESULT)
         return Answer(reply.status, reply.body, tuple(headers))
-
-    def _authenticate(self, head: Head, body: bytes) -> Resource:
-        settings = self._settings
-        outcome = check_signature(
-            head.method,
-            head.target,
-            head.headers,
-            body,
-            keys=self._keys,
-            now=self._now(),
-            endpoints=settings.endpoints,
-            skew_seconds=settings.clock_skew_seconds,
-        )
-        if isinstance(outcome, Denied):
-            # Code and first words as the real service sends them (observed); the reason is our addition.
-            why = f"HMAC-SHA256 validation failed: {outcome.why}."
-            raise ApiError(401, SIGNATURE_REFUSED, why, target="Authorization")
-        return self._resources[outcome.resource]
 
     def _understand(
         self, found: Found, head: Head, body: bytes, resource: Resource, request_id: str

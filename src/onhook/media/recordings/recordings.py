@@ -143,12 +143,6 @@ class Recordings:
         for finished in await asyncio.to_thread(recovered, self.shelf, self._now()):
             self._finish(finished)
 
-    async def clean(self) -> None:
-        """Delete what is past its retention."""
-        hours = self._settings.retention_hours
-        if hours:
-            await asyncio.to_thread(self.shelf.clean, self._now() - hours * 3600)
-
     # Begin and end
 
     def _start(self, effect: StartRecording) -> None:

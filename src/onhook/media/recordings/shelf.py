@@ -31,6 +31,8 @@ from onhook.acs.recordings import (
 from onhook.media.recordings import wav
 
 DOCUMENT: Final = re.compile(r"[0-9a-z-]{1,80}")
+REMAINS: Final = (".new", ".broken")
+"""What a crash may leave."""
 CONTENT_TYPES: Final = {"wav": "audio/wav", "mp3": "audio/mpeg"}
 log = logging.getLogger(__name__)
 
@@ -149,13 +151,15 @@ class Shelf:
         return True
 
     def clean(self, before: float) -> int:
-        """Delete chunks that were finished before that time, Unix seconds; how many."""
-        old = [path for path in self.directory.glob("*.json") if _written_at(path) < before]
-        for path in old:
-            for form in CONTENT_TYPES:
-                path.with_suffix(f".{form}").unlink(missing_ok=True)
-            path.unlink(missing_ok=True)
-        return len(old)
+        """Delete chunks that were finished before that time, Unix seconds, and remains; how many files."""
+        deleted = 0
+        for path in tuple(self.directory.iterdir()):
+            left = path.suffix in REMAINS or not DOCUMENT.fullmatch(path.stem)
+            under_way = self._opened(path.stem).exists() and not left
+            if path.suffix != ".open" and not under_way and _written_at(path) < before:
+                path.unlink(missing_ok=True)
+                deleted += 1
+        return deleted
 
     def unfinished(self) -> list[OpenChunk]:
         """Those that a crash left open."""

@@ -157,8 +157,8 @@ async def test_a_mark_whose_sound_is_gone_gives_an_empty_file(tmp_path: Path) ->
     assert read_wav(tmp_path / "recordings/doc-0.wav").shape == (0, 1)
 
 
-async def test_finished_files_are_found_deleted_and_cleaned(tmp_path: Path) -> None:
-    async with recorder(tmp_path, retention_hours=1.0) as recording:
+async def test_finished_files_are_found_and_deleted(tmp_path: Path) -> None:
+    async with recorder(tmp_path) as recording:
         for number in range(3):
             recording.start(id=f"r{number}", format="mp3" if number else "wav")
             await recording.until("active", f"r{number}")
@@ -175,23 +175,25 @@ async def test_finished_files_are_found_deleted_and_cleaned(tmp_path: Path) -> N
         assert shelf.delete("doc-1")
         assert not shelf.delete("doc-1")
         assert shelf.find("doc-1") is None
-        long_ago = BEGIN - 3_601
-        os.utime(recording.folder / "doc-0.json", (long_ago, long_ago))
-        await recording.recordings.clean()
-        assert shelf.find("doc-0") is None
-        assert shelf.find("doc-2") is not None
-    assert sorted(path.name for path in recording.folder.iterdir()) == ["doc-2.json", "doc-2.mp3"]
 
 
-async def test_a_retention_of_nothing_keeps_all(tmp_path: Path) -> None:
-    async with recorder(tmp_path, retention_hours=0) as recording:
-        recording.start()
-        await recording.until("active")
-        recording.recordings.perform(StopRecording("r1"))
-        await recording.until("closed")
-        os.utime(recording.folder / "doc-0.json", (0, 0))
-        await recording.recordings.clean()
-        assert recording.recordings.shelf.find("doc-0") is not None
+def test_what_is_past_its_time_is_deleted_and_the_rest_kept(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    for number, name in enumerate(("old", "new", "under-way")):
+        chunk = open_chunk(name, number)
+        shelf.note(chunk)
+        WavFile(shelf.content(name, "wav"), 1).close()
+        if name != "under-way":
+            shelf.finish(chunk, 0, "SessionEnded")
+            shelf.settle(name)
+    for remains in ("gone.wav", "cut.wav.new", "odd.broken"):
+        (tmp_path / remains).touch()
+    for path in tmp_path.iterdir():
+        os.utime(path, (BEGIN, BEGIN) if not path.name.startswith("new") else (BEGIN + 10, BEGIN + 10))
+    assert shelf.clean(BEGIN) == 0
+    assert shelf.clean(BEGIN + 10) == 5
+    left = ["new.json", "new.wav", "under-way.open", "under-way.wav"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == left
 
 
 @pytest.mark.parametrize("document", ["", "../doc-0", "doc/0", "DOC-0", "doc-0.json", "x" * 81, "doc-0\n"])
