@@ -177,6 +177,7 @@ Dismissal: TypeAlias = Literal[
     "cancelled",  # cancelAddParticipant
     "transferred",  # transferToParticipant: its far end goes to the target
     "call-over",  # the call ended while it was rung
+    "no-rtp",  # nothing was heard of it for too long
 ]
 
 

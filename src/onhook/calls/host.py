@@ -12,6 +12,7 @@ from onhook.acs.identifiers import identify, normalise
 from onhook.acs.models import CommunicationIdentifierModel
 from onhook.calls.events import participants_updated
 from onhook.calls.features.feature import Feature, Operation
+from onhook.calls.features.silence import Silence
 from onhook.calls.features.table import FEATURE_OF
 from onhook.calls.inputs import LegParted, MainParted, Target
 from onhook.calls.leg import PhoneLeg
@@ -28,9 +29,11 @@ from onhook.facts import (
     ApiRequested,
     ConnectionLeft,
     Dismissal,
+    Fact,
     LegDismissed,
     RouteRefused,
     RouteTaken,
+    RtpStopped,
     UserLegCause,
 )
 from onhook.machine import Outputs
@@ -39,6 +42,11 @@ F = TypeVar("F", bound=Feature)
 
 
 class Host(Spine):
+    def media_seen(self, fact: Fact) -> list[Effect]:
+        if isinstance(fact, RtpStopped) and self.end_after_silence_seconds:
+            self.feature(Silence)
+        return super().media_seen(fact)
+
     # Operations
 
     def feature_for(self, operation: str) -> Feature:

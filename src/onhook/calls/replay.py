@@ -73,6 +73,7 @@ def replay(
     setup_seconds: float,
     max_seconds: float,
     ring_seconds: float = 30.0,
+    end_after_silence_seconds: float = 0.0,
     trunks: Mapping[str, Trunk] | None = None,
 ) -> tuple[Call, list[Effect]]:
     """The call as it stood after the last fact, and every effect that led there.
@@ -81,7 +82,13 @@ def replay(
     and is never replayed. `trunks` are those of each leg, `trunk` counts for legs that it does not name.
     `record` is changed as the call goes.
     """
-    call = Call(record, setup_seconds=setup_seconds, max_seconds=max_seconds, ring_seconds=ring_seconds)
+    call = Call(
+        record,
+        setup_seconds=setup_seconds,
+        max_seconds=max_seconds,
+        ring_seconds=ring_seconds,
+        end_after_silence_seconds=end_after_silence_seconds,
+    )
     player = _Player(call, timeline, trunk, trunks or {})
     effects: list[Effect] = []
     brought_forth = 0  # facts to come that follow from the last input

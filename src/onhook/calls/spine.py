@@ -96,11 +96,13 @@ class Spine(Machine[State]):
         setup_seconds: float,
         max_seconds: float,
         ring_seconds: float = 30.0,
+        end_after_silence_seconds: float = 0.0,
     ) -> None:
         self.state = State.NEW
         self.record, self.now = record, record.started_at
         self.setup_seconds, self.max_seconds = setup_seconds, max_seconds
         self.ring_seconds = ring_seconds
+        self.end_after_silence_seconds = end_after_silence_seconds
         self.leg: PhoneLeg | None = None
         """The first telephone that we called."""
         self.trunk: Trunk | None = None

@@ -49,7 +49,12 @@ def server_settings(config: Config) -> ServerSettings:
 
 
 def call_limits(config: Config) -> Limits:
-    return _fill(Limits, config.sip, setup_seconds=config.sip.setup_timeout_seconds)
+    return _fill(
+        Limits,
+        config.sip,
+        setup_seconds=config.sip.setup_timeout_seconds,
+        end_after_silence_seconds=config.media.end_after_silence_seconds,
+    )
 
 
 def identity_limits(config: Config) -> IdentityLimits:

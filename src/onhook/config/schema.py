@@ -22,6 +22,7 @@ from onhook.media.settings import MediaSettings as MediaPart
 from onhook.net.settings import NetworkSettings
 from onhook.server.identity_api import IdentityLimits
 from onhook.server.settings import ServerSettings as ServerPart
+from onhook.switch.world import Limits
 
 DEVELOPMENT_KEY = "b25ob29rOmRldmVsb3BtZW50LW9ubHk6dGhpcy1rZXktaXMtcHVibGlzaGVkLWFuZC1wcm90ZWN0cy1ub25lIQ=="
 """The one access key of a server without configuration. Everybody knows it: for development only."""
@@ -36,6 +37,7 @@ _NETWORK = defaults(NetworkSettings)
 _MEDIA = defaults(MediaPart)
 _SCHEDULE = defaults(Schedule)
 _IDENTITY = defaults(IdentityLimits)
+_LIMITS = defaults(Limits)
 _TRUNK = defaults(Trunk)
 _ROUTE = defaults(VoiceRoute)
 _SUBSCRIPTION = {each.name: each.default for each in msgspec.structs.fields(grid.Subscription)}
@@ -195,6 +197,11 @@ class MediaSettings:
         kinds.seconds(0, 3_600, 10),
         _MEDIA["silent_after_seconds"],
         "RTP that stands still for so long is noted as stopped; 0: never.",
+    )
+    end_after_silence_seconds: float = setting(
+        kinds.seconds(0, 86_400, 300),
+        _LIMITS["end_after_silence_seconds"],
+        "A leg without RTP for so long is ended, and the call if too few are left; 0: never.",
     )
 
 

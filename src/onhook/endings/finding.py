@@ -30,6 +30,7 @@ DISMISSED: dict[Dismissal, str] = {
     "cancelled": "the application took the invitation back (cancelAddParticipant)",
     "transferred": "the participant was handed over (transferToParticipant)",
     "call-over": "the call that it was rung for was over",
+    "no-rtp": "no RTP of it had come for too long",
 }
 """What it means that our side took one leg out."""
 

@@ -18,8 +18,6 @@ class MediaSettings:
     """RTP that stands still for so long has stopped (`RtpStopped`); 0: it is never said to."""
     max_packets_a_tick: int = 8
     """Read from one leg in one tick (20 ms, so 400 packets/s); the rest waits for the next tick."""
-    silence_seconds: float = 10.0
-    """Without RTP of a leg that is expected to send, for so long: that is told."""
 
     def __post_init__(self) -> None:
         """Raises ValueError, naming the setting."""

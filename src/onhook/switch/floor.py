@@ -245,6 +245,7 @@ class Floor:
             setup_seconds=self.limits.setup_seconds,
             max_seconds=self.limits.max_call_seconds,
             ring_seconds=self.limits.ring_seconds,
+            end_after_silence_seconds=self.limits.end_after_silence_seconds,
         )
 
     def _receive_unreadable(self, message: Malformed, data: bytes, source: Destination) -> None:

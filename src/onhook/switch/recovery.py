@@ -27,6 +27,8 @@ class CallLimits(Protocol):
     def max_call_seconds(self) -> float: ...
     @property
     def ring_seconds(self) -> float: ...
+    @property
+    def end_after_silence_seconds(self) -> float: ...
 
 
 def rebuild(
@@ -56,6 +58,7 @@ def rebuild(
         setup_seconds=limits.setup_seconds,
         max_seconds=limits.max_call_seconds,
         ring_seconds=limits.ring_seconds,
+        end_after_silence_seconds=limits.end_after_silence_seconds,
     )
     call.resume(timeline)
     return call
@@ -93,6 +96,7 @@ def _replayed(
         setup_seconds=limits.setup_seconds,
         max_seconds=limits.max_call_seconds,
         ring_seconds=limits.ring_seconds,
+        end_after_silence_seconds=limits.end_after_silence_seconds,
         trunks=by_leg,
     )
     return call

@@ -75,6 +75,9 @@ class Limits:
     max_calls: int = 10_000
     ring_seconds: float = 30.0
     """How long a call may ring that waits for an application (documented: Incoming call concepts)."""
+    end_after_silence_seconds: float = 300.0
+    """Without any RTP of a leg that should send, it is ended; 0: never. Five minutes, as a far end that hears
+    a long announcement and sends nothing in its own silence is alive, while one that crashed says nothing."""
     max_calls_per_number: int = 2
     """Outbound calls at a time with one owned number, where the route is not direct routing. The
     configuration's default is the 2 of ACS (documented: service limits)."""

@@ -116,7 +116,7 @@ NOT_SET = {
     },
     "MediaSettings": {"quarantine_seconds", "max_packets_a_tick"},
     "ServerSettings": {"request_limits"},  # the setting is limits.requests
-    "Limits": {"setup_seconds"},  # the setting says setup_timeout_seconds
+    "Limits": {"setup_seconds", "end_after_silence_seconds"},  # sip.setup_timeout_seconds, and of [media]
 }
 """Limits of the parts that nobody has needed to set yet: each has a name, none a setting."""
 

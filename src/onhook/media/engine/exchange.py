@@ -41,6 +41,7 @@ SWEEP: Final = 8
 """Every eighth tick a second packet of a leg is looked for, without a sign that there is one."""
 WATCH_TICKS: Final = 10
 """How often legs that fell silent are looked for: each 200 ms."""
+NEVER: Final = float("inf")
 _FULL_SCALE_POWER: Final = np.float32(1 / 32_768**2)
 
 
@@ -361,7 +362,9 @@ class Exchange:
         last = np.maximum(rows.last_at[which], rows.watched_since[which])
         stopped = rows.stopped[which]
         back = stopped & (rows.last_at[which] > rows.silent_since[which])
-        gone = rows.receiving[which] & ~stopped & (now - last > self._settings.silence_seconds)
+        gone = (
+            rows.receiving[which] & ~stopped & (now - last > (self._settings.silent_after_seconds or NEVER))
+        )
         for row in which[back].tolist():
             quiet = float(rows.last_at[row] - rows.silent_since[row])
             self._tell(row, partial(_resumed, now, quiet))
