@@ -116,6 +116,7 @@ class Call(Host):
             source=source,
             local=record.local,
             terms=arrival.trunk.terms(record.secret, record.seed),
+            trunk=arrival.trunk,
             now=record.started_at,
         )
         self.legs.add(leg)
@@ -292,6 +293,9 @@ class Call(Host):
     def _stop(self, leaving: Connection | None) -> Outputs:
         if not self.accepts(HangUpAsked):
             return []
+        if self.state is State.CONNECTED and self.legs.aside:
+            self._speaking = None
+            return self.handle(MainParted())
         several = leaving is not None and len(self.connections) > 1
         gone: Outputs = [Record(self.gone(leaving, "hung-up"))] if leaving and several else []
         return gone + self.handle(HangUpAsked())

@@ -41,6 +41,8 @@ class Trunk:
     codecs: tuple[str, ...] = DEFAULT_CODECS
     """Spoken with this trunk, the best first."""
     srtp: Secrecy = "off"
+    refer: str = "auto"
+    """Whether it may be asked to call others in our place (REFER): "auto" if it lists REFER, or "never"."""
 
     @property
     def destination(self) -> Destination:

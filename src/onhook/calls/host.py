@@ -9,14 +9,16 @@ from typing import TypeVar
 
 from onhook.acs.errors import participant_not_in_call
 from onhook.acs.identifiers import identify, normalise
-from onhook.acs.models import CommunicationIdentifierModel
+from onhook.acs.models import CallConnectionStateModel, CommunicationIdentifierModel
+from onhook.calls.custom_context import Pairs
 from onhook.calls.events import participants_updated
 from onhook.calls.features.feature import Feature, Operation
 from onhook.calls.features.silence import Silence
 from onhook.calls.features.table import FEATURE_OF
+from onhook.calls.features.transfers import Transfers
 from onhook.calls.inputs import LegParted, MainParted, Target
 from onhook.calls.leg import PhoneLeg
-from onhook.calls.legs import Leg
+from onhook.calls.legs import Leg, Telephone
 from onhook.calls.offering import AS_EVER, Manner, offer_to, user_leg_changed
 from onhook.calls.record import Connection, LegPlan
 from onhook.calls.routing import Chosen, NotRouted
@@ -24,7 +26,7 @@ from onhook.calls.signals import Standing
 from onhook.calls.spine import Spine
 from onhook.calls.states import State
 from onhook.calls.user_leg import UserLeg
-from onhook.effects import Effect, Record, StartMedia
+from onhook.effects import CloseMedia, Effect, Record, StartMedia
 from onhook.facts import (
     ApiRequested,
     ConnectionLeft,
@@ -178,15 +180,58 @@ class Host(Spine):
             why=why,
         )
 
+    def leave_to_themselves(self, connection: Connection) -> Outputs:
+        """An application leaves; who is left goes on speaking, if need be without any application."""
+        outputs = self.leave(connection, "transferred")
+        self._bridged = not self.open_connections
+        return outputs
+
+    def set_aside(self, legs: list[Leg], room: str) -> Outputs:
+        """These speak with each other from now on, and are out of the applications' call.
+
+        Whoever calls this tells the participants.
+        """
+        outputs: Outputs = []
+        for leg in legs:
+            leg.aside, leg.dismissed = room, True
+            outputs.append(Record(LegDismissed(at=self.now, leg=leg.id, why="transferred")))
+        return outputs + ([] if self._attended else self.settle(legs[0]))
+
+    def refer(self, leg: Telephone, target: Target, headers: Pairs, seconds: float) -> Outputs:
+        """Ask the far end of `leg` to call the target; what it says goes to the features (`referred`)."""
+        if target.plan not in self.record.legs:
+            self.record.legs.append(target.plan)
+        assert isinstance(target.routed, Chosen)
+        taken = Record(self.taken(target.plan, target.routed))
+        return [taken, *self._rise(leg, leg.refer(target.plan.party, headers, seconds, self.now))]
+
+    def free_media(self, plan: LegPlan) -> Outputs:
+        """Nobody speaks on the port that was kept for this leg."""
+        self._counting.add(plan.id)
+        return [CloseMedia(plan.id)]
+
+    @property
+    def connection_state(self) -> CallConnectionStateModel:
+        transfers = self._features.get(Transfers)
+        transferring = isinstance(transfers, Transfers) and transfers.under_way
+        if self.state is State.CONNECTED and transferring:
+            return CallConnectionStateModel.TRANSFERRING
+        return super().connection_state
+
     def connection_of(self, leg: Leg) -> Connection | None:
         """The application whose own leg this is, if it has not left."""
         own = isinstance(leg, UserLeg)
         return next((each for each in self.open_connections if own and each.leg == leg.id), None)
 
+    @property
+    def _attended(self) -> bool:
+        return len(self.legs.connected) > 1 and bool(self.open_connections)
+
     def settle(self, leg: Leg) -> Outputs:
         """`leg` was taken out: the call ends if too few are left in it."""
-        attended = len(self.legs.connected) > 1 and bool(self.open_connections)
-        if self.state is not State.CONNECTED or attended:
-            return self.tell_participants() if attended else []
+        if self.state is not State.CONNECTED:
+            return []
+        if self._attended:
+            return self.tell_participants()
         self._speaking = leg
         return self.handle(MainParted() if self.legs.aside else LegParted())

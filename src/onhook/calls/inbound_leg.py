@@ -4,11 +4,14 @@ The call is up when the ACK of our answer comes. Until then a CANCEL still ends 
 answer is followed by ACK and BYE (RFC 3261 section 9.2).
 """
 
+from onhook.calls.custom_context import Pairs
+from onhook.calls.directory import Trunk
 from onhook.calls.negotiation import Negotiation
 from onhook.calls.signals import LegConnected, LegEnded, LegUnusable, Presence
 from onhook.effects import Destination, Record
 from onhook.facts import InboundRefused
 from onhook.machine import Outputs
+from onhook.sip.digest import Credentials
 from onhook.sip.inbound import (
     Acknowledged,
     Cancelled,
@@ -21,6 +24,7 @@ from onhook.sip.inbound import (
 )
 from onhook.sip.messages import Message, Request, Response
 from onhook.sip.reason import SIP, Reason, write_reason
+from onhook.sip.refer import refer_to
 from onhook.sip.sdp import Unusable
 from onhook.sip.terms import Terms
 from onhook.sip.transaction import Undeliverable
@@ -44,9 +48,11 @@ class InboundLeg(Presence):
         source: Destination,
         local: tuple[str, int],
         terms: Terms,
+        trunk: Trunk,
         now: float,
     ) -> None:
         self.id, self.party, self.seed, self.terms = id, party, seed, terms
+        self.trunk = trunk
         self.refusal = UNAVAILABLE
         self.media: tuple[str, int] | None = None
         self.offer = invite.body
@@ -62,6 +68,7 @@ class InboundLeg(Presence):
             source=source,
             local=local,
             answer_offer=self._renegotiate,
+            credentials=Credentials(trunk.username, trunk.password) if trunk.username else None,
             now=now,
         )
 
@@ -80,6 +87,11 @@ class InboundLeg(Presence):
     @property
     def answered(self) -> bool:
         return self.session.state not in {State.RECEIVED, State.RINGING}
+
+    def refer(self, number: str, headers: Pairs, seconds: float, now: float) -> Outputs:
+        """Ask the far end to call `number`, with these headers in its INVITE."""
+        where = refer_to(number, self.session.far_address, headers)
+        return self._rise(self.session.refer(where, seconds, now), now)
 
     def speaks_to(self, to: Destination) -> bool:
         return to in {self.session.source, self.session.dialog.next_hop}

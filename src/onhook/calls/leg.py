@@ -1,5 +1,6 @@
 """A leg to a telephone: one outbound SIP session with its offer, answer and media."""
 
+from onhook.calls.custom_context import Pairs
 from onhook.calls.directory import Trunk
 from onhook.calls.negotiation import Negotiation
 from onhook.calls.signals import LegConnected, LegEnded, LegRang, LegUnusable, Presence
@@ -8,6 +9,7 @@ from onhook.machine import Outputs
 from onhook.sip.digest import Credentials
 from onhook.sip.messages import Message, Request, Response
 from onhook.sip.reason import SIP, Reason, write_reason
+from onhook.sip.refer import refer_to
 from onhook.sip.sdp import Unusable
 from onhook.sip.session import (
     Answered,
@@ -84,6 +86,11 @@ class PhoneLeg(Presence):
     @property
     def done(self) -> bool:
         return self.session.done
+
+    def refer(self, number: str, headers: Pairs, seconds: float, now: float) -> Outputs:
+        """Ask the far end to call `number`, with these headers in its INVITE."""
+        where = refer_to(number, self.session.peer, headers)
+        return self._rise(self.session.refer(where, seconds, now), now)
 
     def speaks_to(self, to: Destination) -> bool:
         dialog = self.session.dialog

@@ -16,6 +16,13 @@ Leg: TypeAlias = Telephone | UserLeg
 PARTIES_OF_TWO = 2
 
 
+def takes_refer(leg: Leg) -> bool:
+    """May the far end of a leg be asked to call somebody in our place, and does it say that it can?"""
+    if isinstance(leg, UserLeg) or leg.trunk.refer == "never":
+        return False
+    return "REFER" in leg.session.inside.allowed_there
+
+
 class Legs:
     """`own` are the ids of legs that are an application's identity and no party that was called."""
 

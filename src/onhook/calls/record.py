@@ -29,6 +29,8 @@ class LegPlan(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
     """The leg that was redirected here."""
     invitation: str = ""
     """The operation that rang it in a call that was up; empty for those called at the start."""
+    refers: bool = False
+    """The trunk of another leg was asked to call it (REFER); it is called from here only if that refuses."""
 
 
 class MediaOptions(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):

@@ -411,6 +411,7 @@ class Spine(Machine[State]):
         """
         main, up = self.record.id, self.state is State.CONNECTED
         rooms = self.legs.rooms(main) if up else {}
+        up = up and (self._bridged or bool(self.open_connections))
         used = self._room or main in rooms or any(isinstance(output, IN_ROOM) for output in outputs)
         closed = [room for room in self._rooms if room not in rooms and room != main]
         if used and not up:
@@ -451,7 +452,7 @@ class Spine(Machine[State]):
 
     def _finish(self) -> list[Effect]:
         told: list[Effect] = [self._conclude(connection) for connection in self.open_connections]
-        if self.record.verdict is None:  # no application ever had it
+        if self.record.verdict is None or self._bridged:  # no application had it, or to its end
             self.record.verdict = judge(self.timeline)
         self.record.quality = quality_of(self.timeline)
         self.record.ended_at = self.now

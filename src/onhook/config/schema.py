@@ -319,6 +319,11 @@ class TrunkSection:
         _TRUNK["max_calls"],
         "Calls at a time; more take the route's next trunk. 0 takes the trunk out of service.",
     )
+    refer: str = setting(
+        kinds.one_of("auto", "never"),
+        _TRUNK["refer"],
+        "Transfer by REFER: auto does if the SBC lists REFER in Allow; never calls the target from here.",
+    )
     no_response_seconds: float = setting(
         kinds.seconds(0.5, 32, 10),
         _TRUNK["no_response_seconds"],

@@ -25,6 +25,32 @@ class Rule(NamedTuple):
     find: Find
 
 
+REFUSALS: tuple[tuple[str, int, int], ...] = (
+    ("callee-busy", 486, 486),
+    ("callee-declined", 603, 603),
+    ("call-forbidden", 403, 403),
+    ("number-not-found", 404, 404),
+    ("callee-no-response", 408, 408),
+    ("callee-unavailable", 480, 480),
+    ("number-incomplete", 484, 484),
+    ("cancelled-by-trunk", 487, 487),
+    ("media-refused", 488, 488),
+    ("trunk-failed", 500, 500),
+    ("trunk-unavailable", 503, 503),
+    ("busy-everywhere", 600, 600),
+    ("redirected", 300, 399),
+    ("trunk-client-error", 400, 499),
+    ("trunk-server-error", 500, 599),
+    ("trunk-global-failure", 600, 699),
+)
+"""Endings by the final status of a trunk: from the first number to the last."""
+
+
+def ending_of_status(status: int) -> str:
+    """The ending that a refusal with this status (300 to 699) stands for."""
+    return next(ending for ending, first, last in REFUSALS if first <= status <= last)
+
+
 def either(first: Find, second: Find) -> Find:
     """One ending that is come to by different facts."""
 
@@ -95,22 +121,7 @@ RULES: tuple[Rule, ...] = (
     Rule("trunk-silent", setup.trunk_silent),
     # Went out, never answered: what the trunk said
     Rule("trunk-refused-credentials", setup.credentials_refused),
-    Rule("callee-busy", refused_with(486)),
-    Rule("callee-declined", refused_with(603)),
-    Rule("call-forbidden", refused_with(403)),
-    Rule("number-not-found", refused_with(404)),
-    Rule("callee-no-response", refused_with(408)),
-    Rule("callee-unavailable", refused_with(480)),
-    Rule("number-incomplete", refused_with(484)),
-    Rule("cancelled-by-trunk", refused_with(487)),
-    Rule("media-refused", refused_with(488)),
-    Rule("trunk-failed", refused_with(500)),
-    Rule("trunk-unavailable", refused_with(503)),
-    Rule("busy-everywhere", refused_with(600)),
-    Rule("redirected", refused_with(300, 399)),
-    Rule("trunk-client-error", refused_with(400, 499)),
-    Rule("trunk-server-error", refused_with(500, 599)),
-    Rule("trunk-global-failure", refused_with(600, 699)),
+    *(Rule(ending, refused_with(first, last)) for ending, first, last in REFUSALS),
 )
 
 UNEXPLAINED = "unexplained"

@@ -5,7 +5,17 @@ What a proper caller does by itself comes from sip/session.py: ACK, BYE for answ
 
 from onhook.effects import Destination, Transmit
 from onhook.lab.far_end_media import Audio
-from onhook.lab.scenario_steps import Bye, CancelOnAnswer, CarrierCall, CarrierCancel, NoAck, Scenario, Wait
+from onhook.lab.far_end_refer import Referee
+from onhook.lab.scenario_steps import (
+    Bye,
+    CancelOnAnswer,
+    CarrierCall,
+    CarrierCancel,
+    NoAck,
+    Refer,
+    Scenario,
+    Wait,
+)
 from onhook.machine import Outputs
 from onhook.sip.messages import Malformed, Request, Response, parse
 from onhook.sip.session import Answered, OutboundSession, State
@@ -43,6 +53,8 @@ class FarCaller:
         self._expires = now + MAX_CALL_SECONDS
         self._audio = Audio(media, 1)
         self._answer = b""
+        refers = next((step for step in self.steps if isinstance(step, Refer)), None)
+        self._referee = Referee(refers, name, address) if refers else None
         self.session = OutboundSession(
             leg="",
             seed=name,
@@ -50,6 +62,7 @@ class FarCaller:
             local=address,
             target=call.target,
             caller=call.source or WITHHELD,
+            headers=(("allow", "REFER"),) if refers else (),
             answer_offer=self._audio.answer,
             now=now,
         )
@@ -73,6 +86,8 @@ class FarCaller:
     @property
     def deadline(self) -> float:
         times = [self._expires, self._wake, self.session.deadline]
+        if self._referee is not None:
+            times.append(self._referee.deadline)
         return min(at for at in times if at is not None)
 
     def begin(self, now: float) -> list[Transmit]:
@@ -82,6 +97,8 @@ class FarCaller:
     def receive(self, message: Request | Response, source: Destination, now: float) -> list[Transmit]:
         self.history.append(f"> {message.method if isinstance(message, Request) else message.status}")
         sent: list[Transmit] = []
+        if (taken := self._refer(message, source, now)) is not None:
+            return taken
         answered = isinstance(message, Response) and 200 <= message.status < 300 and message.body
         if answered and self._cancels_on_answer and self.session.state is State.PROCEEDING:
             sent += self._sent(self.session.hang_up(now))
@@ -92,8 +109,30 @@ class FarCaller:
             self._audio.take_answer(message.body)
         return sent + self._sent(outputs)
 
+    def _refer(self, message: Request | Response, source: Destination, now: float) -> list[Transmit] | None:
+        """What the one who is asked to call others does; None if the message is of something else."""
+        if self._referee is None:
+            return None
+        if isinstance(message, Request) and message.method == "REFER":
+            return self._sent(self._referee.receive(message, source, self.session.dialog, now))
+        if isinstance(message, Response) and message.cseq and message.cseq.method == "NOTIFY":
+            return self._sent(self._referee.receive_response(message, now))
+        return None
+
+    @property
+    def referred_to(self) -> list[str]:
+        """Refer-To of each REFER that was agreed to."""
+        return self._referee.asked if self._referee else []
+
     def handle_timeout(self, now: float) -> list[Transmit]:
         sent = self._sent(self.session.handle_timeout(now))
+        if self._referee is not None:
+            sent += self._sent(self._referee.handle_timeout(now))
+            if self._referee.leaves_at is not None and self._referee.leaves_at <= now:
+                self._referee.stop()
+                sent += self._hang_up(now)
+            if self.over:
+                self._referee.stop()
         if self._expires <= now:
             self._expires = now + MAX_CALL_SECONDS
             sent += self._hang_up(now)
@@ -116,7 +155,7 @@ class FarCaller:
                     self._cancels_on_answer = True
                 case NoAck():
                     self._acknowledges = False
-                case CarrierCall():
+                case CarrierCall() | Refer():
                     pass
         return sent
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from onhook.effects import Destination, Transmit
 from onhook.lab.far_end_challenge import Door
 from onhook.lab.far_end_media import BAD_SDP, Audio
+from onhook.lab.far_end_refer import Referee
 from onhook.lab.scenario_steps import (
     Bye,
     CarrierStep,
@@ -21,6 +22,7 @@ from onhook.lab.scenario_steps import (
     Garbled,
     IgnoreAck,
     IgnoreCancel,
+    Refer,
     RefuseConnection,
     Respond,
     Scenario,
@@ -106,6 +108,7 @@ class FarCall:
         self._forks: list[Fork] = []
         self._audio = Audio(place.media, number)
         self._inside: Inside | None = None
+        self._referee: Referee | None = None
 
     # What comes
 
@@ -115,8 +118,7 @@ class FarCall:
             self._expires = now + GIVE_UP
             return []
         if isinstance(message, Response):
-            bye = self._byes.get(message.branch)
-            return self._sent(bye.receive(message, now)) if bye else []
+            return self._answered(message, now)
         match message.method:
             case "INVITE" if not message.to_tag:
                 return self._invite(message, source, now)
@@ -124,8 +126,19 @@ class FarCall:
                 return []
             case "CANCEL":
                 return self._cancel(message, source, now)
+            case "REFER" if self._referee is not None:
+                fork = self._fork_of(message)
+                dialog = fork.dialog if fork else None
+                return self._sent(self._referee.receive(message, source, dialog, now))
             case _:
                 return self._within(message, source, now)
+
+    def _answered(self, response: Response, now: float) -> list[Transmit]:
+        """A response to a BYE or NOTIFY of ours."""
+        bye = self._byes.get(response.branch)
+        if bye is not None:
+            return self._sent(bye.receive(response, now))
+        return self._sent(self._referee.receive_response(response, now)) if self._referee else []
 
     def expects(self, invite: Request) -> bool:
         """Is this INVITE a repeated one of ours, or the one with credentials that we asked for?"""
@@ -141,6 +154,8 @@ class FarCall:
         timed += [fork.answer.deadline for fork in self._forks if fork.answer]
         if self._inside is not None:
             timed.append(self._inside.deadline)
+        if self._referee is not None:
+            timed.append(self._referee.deadline)
         return min(at for at in timed if at is not None)
 
     @property
@@ -166,10 +181,23 @@ class FarCall:
             sent += self._sent(outputs)
             if any(isinstance(output, AckMissing) for output in outputs):
                 sent += self._hang_up((), now)
+        if self._referee is not None:
+            sent += self._referred(self._referee, now)
         if self._wake is not None and self._wake <= now:
             self._wake = None
             sent += self._play(now)
         return sent
+
+    def _referred(self, referee: Referee, now: float) -> list[Transmit]:
+        sent = self._sent(referee.handle_timeout(now))
+        if referee.leaves_at is not None and referee.leaves_at <= now:
+            sent += self._hang_up((), now)
+        return sent
+
+    @property
+    def referred_to(self) -> list[str]:
+        """Refer-To of each REFER that was agreed to."""
+        return self._referee.asked if self._referee else []
 
     @property
     def played(self) -> int:
@@ -322,6 +350,8 @@ class FarCall:
                 self._ignoring_ack = True
             case IgnoreCancel():
                 self._ignoring_cancel = True
+            case Refer():
+                self._referee = Referee(step, self._id, (self.place.host, self.place.port))
             case _:
                 self._silent = True
                 self._expires = now + GIVE_UP
@@ -353,7 +383,7 @@ class FarCall:
                 response.headers.add("record-route", route)
             response.headers.add("contact", self.place.contact(self._invite_transaction.to.transport))
         if 200 <= step.status < 300:
-            response.headers.add("allow", ALLOW)
+            response.headers.add("allow", f"{ALLOW}, REFER" if self._referee else ALLOW)
         if body:
             response.headers.add("content-type", "application/sdp")
             response.body = body
@@ -445,6 +475,8 @@ class FarCall:
     def _end(self) -> None:
         self.over = True
         self._wake = None
+        if self._referee is not None:
+            self._referee.stop()
 
     # Parts
 

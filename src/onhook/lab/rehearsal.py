@@ -16,6 +16,7 @@ import msgspec
 from onhook.acs.errors import ApiError
 from onhook.acs.identifiers import communication_user, normalise
 from onhook.acs.models import (
+    AddParticipantRequest,
     AnswerCallRequest,
     CallLocator,
     CallRejectReason,
@@ -23,6 +24,8 @@ from onhook.acs.models import (
     ConnectRequest,
     CreateCallRequest,
     PhoneNumberIdentifierModel,
+    RemoveParticipantRequest,
+    TransferToParticipantRequest,
 )
 from onhook.acs.requests import Asked
 from onhook.acs.wire import Model
@@ -36,15 +39,18 @@ from onhook.lab.far_end import FarEnd
 from onhook.lab.scenario_steps import (
     CALLER_STEPS,
     CARRIER_STEPS,
+    OF_EITHER,
+    AppAdd,
     AppAnswer,
     AppCall,
     AppConnect,
     AppHangUp,
     AppRedirect,
     AppReject,
+    AppRemove,
     AppTerminate,
+    AppTransfer,
     AppWait,
-    Bye,
     NoSubscription,
     OtherHangUp,
     RefuseConnection,
@@ -53,7 +59,6 @@ from onhook.lab.scenario_steps import (
     ServerRestart,
     ServerSet,
     Step,
-    Wait,
 )
 from onhook.lab.virtual_network import VirtualNetwork
 from onhook.lab.virtual_time import run
@@ -363,7 +368,7 @@ class _Player:
 
     @property
     def _of_caller(self) -> tuple[type, ...]:
-        return () if self._caller is None else (*CALLER_STEPS, Wait, Bye)
+        return () if self._caller is None else (*CALLER_STEPS, *OF_EITHER)
 
     async def _caller_played(self, steps: int) -> None:
         caller = self._caller
@@ -399,8 +404,33 @@ class _Player:
                     world.redirect(step.target)
                 case AppConnect():
                     self._others.append(world.connect(self.call_id))
+                case AppAdd() | AppRemove() | AppTransfer():
+                    self._operate(step)
                 case _:
                     pass
+
+    def _operate(self, step: AppAdd | AppRemove | AppTransfer) -> None:
+        """An operation on the open call; a telephone that is called sees the number that the call has."""
+        shown = PhoneNumberIdentifierModel(value=CALLER)
+        match step:
+            case AppAdd():
+                request: Model = AddParticipantRequest(
+                    participant_to_add=_named(step.party), source_caller_id_number=shown
+                )
+            case AppRemove():
+                request = RemoveParticipantRequest(participant_to_remove=_named(step.party))
+            case AppTransfer():
+                request = TransferToParticipantRequest(
+                    target_participant=_named(step.target), source_caller_id_number=shown
+                )
+        self.world.operate(self.call_id, OPERATIONS[type(step)], request)
+
+
+OPERATIONS = {
+    AppAdd: "addParticipant",
+    AppRemove: "removeParticipant",
+    AppTransfer: "transferToParticipant",
+}
 
 
 def _named(party: str) -> CommunicationIdentifierModel:

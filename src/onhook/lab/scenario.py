@@ -18,7 +18,9 @@ from onhook.lab.scenario_steps import (
     DEFAULT_PASSWORD,
     DEFAULT_REALM,
     DEFAULT_USER,
+    OF_EITHER,
     Algorithm,
+    AppAdd,
     AppAnswer,
     AppCall,
     AppConnect,
@@ -26,7 +28,9 @@ from onhook.lab.scenario_steps import (
     AppIgnore,
     AppRedirect,
     AppReject,
+    AppRemove,
     AppTerminate,
+    AppTransfer,
     AppWait,
     Body,
     Bye,
@@ -41,6 +45,8 @@ from onhook.lab.scenario_steps import (
     NoAck,
     NoSubscription,
     OtherHangUp,
+    Refer,
+    ReferAnswer,
     RefuseConnection,
     Respond,
     Scenario,
@@ -77,6 +83,10 @@ FIXED: dict[str, Step] = {
     "app: hang up": AppHangUp(),
     "app: other hangs up": OtherHangUp(),
     "app: terminate": AppTerminate(),
+    "carrier: refer accepted": Refer("accepted"),
+    "carrier: refer silent": Refer("silent"),
+    "carrier: refer ignored": Refer("ignored"),
+    "carrier: refer bye": Refer("bye"),
     "server: no subscription": NoSubscription(),
     "server: crash": ServerCrash(),
     "server: restart": ServerRestart(),
@@ -100,8 +110,13 @@ FORMS = (
     "carrier: bye",
     "carrier: call from +14255550200 to +14255550100",
     "carrier: call from none to +14255550100 no-sdp",
+    "carrier: refer refused 603",
+    "carrier: refer target 486",
     "app: reject busy",
     "app: redirect to +14255550201",
+    "app: add +14255550201",
+    "app: remove +14255550201",
+    "app: transfer to +14255550201",
     "app: wait 500 ms",
     "app: call from none to +14255550123",
     "server: set trunk.carrier.max_calls = 1",
@@ -112,7 +127,9 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+")
 _WAIT = re.compile(r"(\d{1,7}(?:\.\d{1,3})?) ?(s|ms)")
 _CALL = re.compile(r"from (\S+) to (\S+)")
 _CARRIER_CALL = re.compile(r"from (\S+) to (\S+?)( no-sdp)?")
+_PARTY = re.compile(r"\S+")
 _REDIRECT = re.compile(r"to (\S+)")
+REFER_STATUSES = frozenset({"refused", "target"})
 REJECT_REASONS = ("none", "busy", "forbidden")
 _SET = re.compile(r"([a-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+) *= *(\S.*)")
 
@@ -174,7 +191,22 @@ def write_step(step: Step) -> str:
         case CarrierCall() | AppReject() | AppRedirect():
             return _write_incoming(step)
         case _:
-            return WRITTEN[step]
+            return WRITTEN.get(step) or _write_within(step)
+
+
+def _write_within(step: Step) -> str:
+    """Steps of a call that is up."""
+    match step:
+        case Refer():
+            return f"carrier: refer {step.how} {step.status}"
+        case AppAdd():
+            return f"app: add {step.party}"
+        case AppRemove():
+            return f"app: remove {step.party}"
+        case AppTransfer():
+            return f"app: transfer to {step.target}"
+        case _:
+            raise TypeError(f"{type(step).__name__} has no text")
 
 
 def _write_incoming(step: CarrierCall | AppReject | AppRedirect) -> str:
@@ -330,6 +362,29 @@ def _parse_redirect(rest: str) -> AppRedirect:
     return AppRedirect(matched[1])
 
 
+def _parse_party(rest: str) -> str:
+    if not _PARTY.fullmatch(rest):
+        raise _Wrong(f"{rest[:40]!r} names nobody", "Write add +14255550201 or the raw id of a user.")
+    return rest
+
+
+def _parse_transfer(rest: str) -> AppTransfer:
+    matched = _REDIRECT.fullmatch(rest)
+    if matched is None:
+        raise _Wrong(f"{rest[:40]!r} names nobody", "Write transfer to +14255550201 or a user's raw id.")
+    return AppTransfer(matched[1])
+
+
+def _parse_refer(rest: str) -> Refer:
+    how, _, status = rest.partition(" ")
+    if how not in REFER_STATUSES or not (len(status) == 3 and status.isascii() and "300" <= status <= "699"):
+        raise _Wrong(
+            f"{rest[:40]!r} is no answer to a REFER",
+            "Write refer accepted, silent, ignored or bye; or refer refused 603, refer target 486.",
+        )
+    return Refer(cast("ReferAnswer", how), int(status))
+
+
 def _parse_set(rest: str) -> ServerSet:
     matched = _SET.fullmatch(rest)
     if matched is None:
@@ -369,7 +424,9 @@ class _Order:
                 raise _Wrong("the call has begun", "Put server: set lines before all others.")
             return
         self._check_caller(step)
-        if self._calls and isinstance(step, Wait | Bye):
+        if isinstance(step, Refer) and self._stage == "answered":
+            raise _Wrong("the answer has said what is allowed", "Put carrier: refer above carrier: 200 OK.")
+        if self._calls and isinstance(step, OF_EITHER):
             return
         if not isinstance(
             step, Respond | Challenge | Wait | Silence | Garbage | Garbled | RefuseConnection | Bye
@@ -416,6 +473,10 @@ _READERS: dict[tuple[str, str], Callable[[str], Step]] = {
     ("carrier", "garbled"): _parse_garbled,
     ("carrier", "bye"): _parse_bye,
     ("carrier", "call"): _parse_carrier_call,
+    ("carrier", "refer"): _parse_refer,
+    ("app", "add"): lambda rest: AppAdd(_parse_party(rest)),
+    ("app", "remove"): lambda rest: AppRemove(_parse_party(rest)),
+    ("app", "transfer"): _parse_transfer,
     ("app", "reject"): _parse_reject,
     ("app", "redirect"): _parse_redirect,
     ("app", "wait"): lambda rest: AppWait(_parse_milliseconds(rest)),

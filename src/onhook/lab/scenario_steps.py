@@ -93,6 +93,24 @@ class SendRtp:
     sending: bool = True
 
 
+ReferAnswer: TypeAlias = Literal[
+    "accepted",  # 202, and reports that the target rings and answers
+    "refused",  # `status` to the REFER
+    "target",  # 202, and the report that the target refused with `status`
+    "silent",  # 202, and no report of an outcome
+    "ignored",  # no response
+    "bye",  # 202, and then BYE without a report
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Refer:
+    """From here on the far end lists REFER in Allow, and does this when it is asked."""
+
+    how: ReferAnswer
+    status: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class CarrierCall:
     """The far end calls: it sends the INVITE. `source` None withholds its number.
@@ -162,6 +180,27 @@ class AppRedirect:
 
 
 @dataclass(frozen=True, slots=True)
+class AppAdd:
+    """The application adds somebody to the call (addParticipant): a number, or the raw id of a user."""
+
+    party: str
+
+
+@dataclass(frozen=True, slots=True)
+class AppRemove:
+    """The application takes somebody out of the call (removeParticipant)."""
+
+    party: str
+
+
+@dataclass(frozen=True, slots=True)
+class AppTransfer:
+    """The application hands the other one in the call over (transferToParticipant)."""
+
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
 class AppConnect:
     """Another application connects to the call (connectCall)."""
 
@@ -221,6 +260,7 @@ CarrierStep: TypeAlias = (
     | IgnoreAck
     | IgnoreCancel
     | SendRtp
+    | Refer
 )
 CallerStep: TypeAlias = CarrierCall | CarrierCancel | CancelOnAnswer | NoAck
 AppStep: TypeAlias = (
@@ -229,6 +269,9 @@ AppStep: TypeAlias = (
     | AppAnswer
     | AppReject
     | AppRedirect
+    | AppAdd
+    | AppRemove
+    | AppTransfer
     | AppConnect
     | AppIgnore
     | AppHangUp
@@ -250,9 +293,12 @@ CARRIER_STEPS = (
     IgnoreAck,
     IgnoreCancel,
     SendRtp,
+    Refer,
 )
 CALLER_STEPS = (CarrierCall, CarrierCancel, CancelOnAnswer, NoAck)
-"""Steps of a far end that calls; Wait and Bye are its own too, then."""
+"""Steps of a far end that calls; Wait, Bye and Refer are its own too, then."""
+OF_EITHER = (Wait, Bye, Refer)
+"""Steps of the far end that calls, where one does; else of the one that is called."""
 
 
 @dataclass(frozen=True)
@@ -268,12 +314,12 @@ class Scenario:
 
     @cached_property
     def carrier(self) -> tuple[CarrierStep, ...]:
-        """What a far end that is called does. Where it calls, Wait and Bye are the caller's."""
+        """What a far end that is called does. Where it calls, Wait, Bye and Refer are the caller's."""
         calls = self.calls_in is not None
         return tuple(
             step
             for step in self.steps
-            if isinstance(step, CARRIER_STEPS) and not (calls and isinstance(step, Wait | Bye))
+            if isinstance(step, CARRIER_STEPS) and not (calls and isinstance(step, OF_EITHER))
         )
 
     @cached_property
@@ -281,11 +327,11 @@ class Scenario:
         return next((step for step in self.steps if isinstance(step, CarrierCall)), None)
 
     @cached_property
-    def caller(self) -> tuple[CallerStep | Wait | Bye, ...]:
+    def caller(self) -> tuple[CallerStep | Wait | Bye | Refer, ...]:
         """What a far end that calls does, its INVITE first; nothing if it does not call."""
         if self.calls_in is None:
             return ()
-        mine = [step for step in self.steps if isinstance(step, (*CALLER_STEPS, Wait, Bye))]
+        mine = [step for step in self.steps if isinstance(step, (*CALLER_STEPS, *OF_EITHER))]
         return (self.calls_in, *(step for step in mine if not isinstance(step, CarrierCall)))
 
     @property

@@ -224,6 +224,11 @@ BUILT: dict[str, Built] = {
         operate,
         "body, 202 and CancelAddParticipantSucceeded validated; codes of failures assumed",
     ),
+    "transferToParticipant": Built(
+        operate,
+        "body, 202 and answer validated; events, transferee and 60 s documented; when a transfer counts as"
+        " accepted, and refusals, assumed",
+    ),
     "mute": Built(operate, "body, 200 and isMuted at once validated; refusals assumed"),
     "hold": Built(operate, "body and 200 validated; music in a loop, and what HoldFailed undoes, assumed"),
     "unhold": Built(operate, "body and 200 validated"),

@@ -14,7 +14,7 @@ import msgspec
 from onhook.effects import Destination, Record, Transmit
 from onhook.machine import Machine, Outputs, nothing, rows
 from onhook.sip.answer import Answer
-from onhook.sip.dialog import Dialog
+from onhook.sip.dialog import Dialog, destination_of
 from onhook.sip.digest import Authenticator, Credentials
 from onhook.sip.inside import ALLOW, AckMissing, AnswerOffer, ByeArrived, Inside
 from onhook.sip.invite_server import AckReceived, InviteServer
@@ -155,6 +155,11 @@ class InboundSession(Machine[State]):
         host, port = self.local
         transport = "" if self.source.transport == "udp" else f";transport={self.source.transport}"
         return f"<sip:{host}:{port}{transport}>"
+
+    @property
+    def far_address(self) -> Destination:
+        """Where the caller says that it is reached, whatever proxies are between."""
+        return destination_of(self.dialog.remote_target, self.source)
 
     # What goes in
 

@@ -304,8 +304,9 @@ class Switch(Floor):
         usual = record.source if record.direction == "outbound" else record.target
         plan = msgspec.structs.replace(plan, caller=wanted.caller or usual)
         routed = self._route(resource, wanted.party, wanted.caller, Counter())
-        if isinstance(routed, NotRouted) or routed.trunk.name == wanted.refers:
+        if isinstance(routed, NotRouted):
             return Target(plan, routed)
+        plan = msgspec.structs.replace(plan, refers=routed.trunk.name == wanted.refers)
         local = self._network.via_address(routed.trunk.destination)
         return Target(msgspec.structs.replace(plan, local=local, media=self._open_media(plan.id)), routed)
 

@@ -189,6 +189,7 @@ VALUES = {
     "advertised_host": "203.0.113.7",
     "host": "127.0.0.8",
     "transport": "tcp",
+    "refer": "never",
     "username": "u",
     "password": "p",
     "https": "false",

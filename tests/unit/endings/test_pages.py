@@ -9,6 +9,7 @@ from onhook.endings.codes import find, rows
 from onhook.endings.judge import judge
 from onhook.endings.operations import BY_END, BY_FAULT, BY_STATUS, TRANSCRIPTION
 from onhook.endings.pages import SECTIONS, PageError, page, pages, pages_by_codes, read_page
+from onhook.endings.referrals import PAGES
 from onhook.endings.rules import RULES, UNEXPLAINED, WITHOUT_RULE
 from onhook.facts import Refusal
 from onhook.lab.scenario import parse_scenario
@@ -21,6 +22,7 @@ OF_OPERATIONS = {
     *BY_STATUS.values(),
     *TRANSCRIPTION.values(),
     "recognize-prompt-failed",
+    *{ending for ending in PAGES.values() if ending.startswith("transfer-")},
 }
 
 PSTN_ROWS_OF_THE_FIRST_PAGE = [

@@ -19,9 +19,12 @@ from onhook.lab.scenario import (
 )
 from onhook.lab.scenario_steps import (
     CARRIER_STEPS,
+    AppAdd,
     AppCall,
     AppHangUp,
+    AppRemove,
     AppTerminate,
+    AppTransfer,
     AppWait,
     Bye,
     Challenge,
@@ -29,6 +32,7 @@ from onhook.lab.scenario_steps import (
     Garbled,
     IgnoreAck,
     IgnoreCancel,
+    Refer,
     RefuseConnection,
     Respond,
     Scenario,
@@ -75,6 +79,12 @@ ONE_LINE: list[tuple[str, Step]] = [
     ("carrier: ignore cancel", IgnoreCancel()),
     ("carrier: rtp", SendRtp()),
     ("carrier: no rtp", SendRtp(sending=False)),
+    ("carrier: refer accepted", Refer("accepted")),
+    ("carrier: refer refused 603", Refer("refused", 603)),
+    ("carrier: refer target 486", Refer("target", 486)),
+    ("app: add +14255550201", AppAdd("+14255550201")),
+    ("app: remove 8:acs:a_b", AppRemove("8:acs:a_b")),
+    ("app: transfer to +14255550201", AppTransfer("+14255550201")),
     ("app: hang up", AppHangUp()),
     ("app: terminate", AppTerminate()),
     ("app: wait 1 s", AppWait(1000)),
@@ -181,6 +191,13 @@ WRONG: list[tuple[str, int, str, str]] = [
     ("carrier: call from none to +1 with-sdp", 1, "names no two numbers", "call from"),
     ("app: reject rudely", 1, "'rudely' is no reason", "reject none or reject busy"),
     ("app: redirect", 1, "names nobody", "redirect to"),
+    ("app: transfer +14255550201", 1, "names nobody", "transfer to"),
+    ("app: add", 1, "names nobody", "add +14255550201"),
+    ("app: remove two people", 1, "names nobody", "raw id"),
+    ("carrier: refer", 1, "is no answer to a REFER", "refer accepted"),
+    ("carrier: refer refused", 1, "is no answer to a REFER", "refused 603"),
+    ("carrier: refer target 200", 1, "is no answer to a REFER", "target 486"),
+    ("carrier: 200 OK\ncarrier: refer accepted", 2, "has said what is allowed", "above carrier: 200 OK"),
     ("carrier: 180\ncarrier: refuse connection", 2, "connection is in use", "first step"),
     ("carrier: 180" + " " * MAX_LINE_CHARS, 1, "longer than", "Shorten"),
     ("\n" * MAX_LINES + "carrier: 180", MAX_LINES + 1, "more than", "Split"),
@@ -234,10 +251,15 @@ FREE: st.SearchStrategy[Step] = st.one_of(
     st.builds(AppCall, st.one_of(st.none(), TOKENS), TOKENS),
     st.just(Garbage()),
     st.builds(Garbled, st.integers(100, 699)),
+    st.builds(AppAdd, TOKENS),
+    st.builds(AppRemove, TOKENS),
+    st.builds(AppTransfer, TOKENS),
 )
 BODIES = st.sampled_from(["", "sdp", "bad-sdp", "no-sdp"])
 EARLY = st.one_of(
     FREE,
+    st.sampled_from([Refer("accepted"), Refer("silent"), Refer("bye")]),
+    st.builds(Refer, st.sampled_from(["refused", "target"]), st.integers(300, 699)),
     st.builds(Respond, st.integers(100, 199), PHRASES, HEADERS, BODIES),
     st.builds(
         Challenge, st.sampled_from([401, 407]), TOKENS, st.sampled_from(["MD5", "SHA-256"]), TOKENS, TOKENS

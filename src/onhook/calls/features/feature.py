@@ -54,7 +54,7 @@ class Wanted(msgspec.Struct, frozen=True):
     caller: str = ""
     """The caller id to show; empty for the call's own."""
     refers: str = ""
-    """The trunk that would call the number in our place: where the route leads there, no leg is needed."""
+    """The trunk that would call the number in our place, if the route leads there."""
 
 
 class Feature:

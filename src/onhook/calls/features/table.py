@@ -8,6 +8,7 @@ from onhook.calls.features.invitations import Invitations
 from onhook.calls.features.media_actions import MediaActions
 from onhook.calls.features.muting import Muting
 from onhook.calls.features.streams import Streams
+from onhook.calls.features.transfers import Transfers
 
 FEATURES: tuple[type[Feature], ...] = (
     Hold,
@@ -17,6 +18,7 @@ FEATURES: tuple[type[Feature], ...] = (
     Departures,
     Muting,
     Streams,
+    Transfers,
 )
 FEATURE_OF: dict[str, type[Feature]] = {name: feature for feature in FEATURES for name in feature.OPERATIONS}
 """By the operation's name in acs/operations.py."""
