@@ -8,6 +8,7 @@ from onhook.acs.callback_uri import PlainHttp
 from onhook.acs.errors import ApiError
 from onhook.config.drafts import Draft, SectionKey, title
 from onhook.config.faults import Place, did_you_mean
+from onhook.config.kinds import split_endpoint
 from onhook.config.schema import DEVELOPMENT_KEY, WILDCARDS, Config
 from onhook.delivery.grid.checks import checked
 
@@ -25,6 +26,7 @@ def cross_check(draft: Draft, config: Config, read: Mapping[SectionKey, dict[str
     ):
         _ports(draft, config)
         _reach(draft, config)
+        _fleet(draft, config)
 
 
 def warnings(config: Config) -> tuple[str, ...]:
@@ -50,6 +52,8 @@ def warnings(config: Config) -> tuple[str, ...]:
         found.append(
             f"carrier.host {config.carrier.host} is open to other machines: it answers whoever calls."
         )
+    if config.media.rtpengine and config.media.engine != "rtpengine":
+        found.append('media.rtpengine names engines that are not used, because media.engine is "embedded".')
     if not config.directory.trunks:
         found.append("there is no trunk: every call to a phone ends with 403/511532.")
     return tuple(found)
@@ -161,7 +165,10 @@ def _reach(draft: Draft, config: Config) -> None:
     away = next((trunk for trunk in config.directory.trunks.values() if not is_loopback(trunk.host)), None)
     if away is None:
         return
-    for section, host in (("sip", config.sip.host), ("media", config.media.host)):
+    listening = [("sip", config.sip.host)]
+    if config.media.engine == "embedded":  # an rtpengine has addresses of its own towards trunks
+        listening.append(("media", config.media.host))
+    for section, host in listening:
         if host and is_loopback(host):
             place = draft.place((section, ""), "host")
             if not str(place):
@@ -181,3 +188,30 @@ def _reach(draft: Draft, config: Config) -> None:
             'as in "192.0.2.5".'
         )
         draft.fault(draft.place((section, ""), "host"), "sip.advertised_host", problem)
+
+
+def _fleet(draft: Draft, config: Config) -> None:
+    """What is said of rtpengines has to be enough, and they have to reach us."""
+    media, key = config.media, ("media", "")
+    if len(media.rtpengine_interfaces) == 1:
+        problem = "expected two names, towards us and towards telephones, or none, got one."
+        draft.fault(draft.place(key, "rtpengine_interfaces"), "media.rtpengine_interfaces", problem)
+    if len(set(media.rtpengine)) < len(media.rtpengine):
+        problem = "an rtpengine is given twice. Name each once."
+        draft.fault(draft.place(key, "rtpengine"), "media.rtpengine", problem)
+    if media.engine != "rtpengine":
+        return
+    if not media.rtpengine:
+        problem = (
+            'needed, because media.engine is "rtpengine". Name their ng sockets, as in ["127.0.0.1:2223"].'
+        )
+        draft.fault(draft.place(key, "engine"), "media.rtpengine", problem)
+    host = media.host or config.sip.host
+    hosts = [(each, found[0]) for each in media.rtpengine if (found := split_endpoint(each))]
+    away = next((each for each, its_host in hosts if not is_loopback(its_host)), None)
+    if away and is_loopback(host):
+        problem = (
+            f"{host} is this machine only, but rtpengine {away} is not on it. Under [media] write "
+            'host = the address of this machine that the rtpengine can reach, as in host = "10.0.0.5".'
+        )
+        draft.fault(draft.place(key, "rtpengine"), "media.host", problem)

@@ -207,6 +207,15 @@ def _read_limit(value: object) -> str:
     return value
 
 
+def split_endpoint(value: str) -> tuple[str, int] | None:
+    """Host and port of host:port, or None; an IPv6 address stands in brackets."""
+    host, _, port = value.rpartition(":")
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if not is_host(bare) or (":" in bare) is (bare == host) or not port.isascii() or not port.isdigit():
+        return None
+    return (bare, int(port)) if 1 <= int(port[:6]) <= 65535 else None
+
+
 MAX_PATTERN = 200
 MIN_KEY_BYTES = 16
 MAX_KEY_BYTES = 256
@@ -229,6 +238,8 @@ ENDPOINT = text(
     "host:port", "calls.example.com:443", lambda value: is_host(value.rpartition(":")[0] or value)
 )
 ENDPOINTS = many(ENDPOINT, "a list of host:port", '["calls.example.com:443"]', at_most=100)
+NG_ENDPOINT = text("host:port", "127.0.0.1:2223", lambda value: bool(split_endpoint(value)))
+NG_ENDPOINTS = many(NG_ENDPOINT, "a list of host:port", '["127.0.0.1:2223", "10.0.0.8:2223"]', at_most=100)
 MAYBE_URL = text(
     "an https or http address, or nothing",
     "https://calls.example.com",
@@ -245,6 +256,10 @@ NAME = text(
     lambda value: bool(re.fullmatch(r"[\w.-]{1,64}", value)),
 )
 NAMES = many(NAME, "a list of trunk names", '["carrier"]', at_least=1, at_most=100)
+INTERFACES = many(NAME, "two names of interfaces, or none", '["internal", "external"]', at_most=2)
+INNER_CODECS = many(
+    one_of("PCMU", "PCMA", "G722"), "a list of PCMU, PCMA and G722", '["PCMU", "PCMA"]', at_least=1, at_most=3
+)
 NUMBER = Kind("an E.164 number", '"+14255550100"', _read_number, textual=True)
 NUMBERS = many(NUMBER, "a list of E.164 numbers", '["+14255550100"]')
 RESOURCE_ID = text(

@@ -8,9 +8,11 @@ import dataclasses
 from pathlib import Path
 from typing import Any, TypeVar
 
+from onhook.config.kinds import split_endpoint
 from onhook.config.schema import WILDCARDS, Config
 from onhook.delivery.schedule import Schedule
 from onhook.media.recordings.settings import RecordingSettings
+from onhook.media.rtpengine.settings import FleetSettings
 from onhook.media.settings import MediaSettings
 from onhook.media.streams.settings import StreamSettings
 from onhook.net.settings import NetworkSettings
@@ -42,6 +44,19 @@ def recording_settings(config: Config) -> RecordingSettings:
 
 def stream_settings(config: Config) -> StreamSettings:
     return _fill(StreamSettings, config.streaming)
+
+
+def fleet_settings(config: Config) -> FleetSettings | None:
+    """None without rtpengines."""
+    if config.media.engine != "rtpengine":
+        return None
+    engines = tuple([found for each in config.media.rtpengine if (found := split_endpoint(each))])
+    return FleetSettings(
+        engines,
+        interfaces=config.media.rtpengine_interfaces,
+        codecs=config.media.rtpengine_codecs,
+        ready=config.media.rtpengine_ready,
+    )
 
 
 def server_settings(config: Config) -> ServerSettings:

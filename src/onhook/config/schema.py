@@ -18,6 +18,7 @@ from onhook.config.captures import RecordingSettings, StreamingSettings
 from onhook.config.table import REQUIRED, defaults, setting
 from onhook.delivery.refused_networks import METADATA_NETWORKS
 from onhook.delivery.schedule import Schedule
+from onhook.media.rtpengine.settings import FleetSettings
 from onhook.media.settings import MediaSettings as MediaPart
 from onhook.net.settings import NetworkSettings
 from onhook.server.identity_api import IdentityLimits
@@ -35,6 +36,7 @@ WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # names of ever
 _SERVER = defaults(ServerPart)
 _NETWORK = defaults(NetworkSettings)
 _MEDIA = defaults(MediaPart)
+_FLEET = defaults(FleetSettings)
 _SCHEDULE = defaults(Schedule)
 _IDENTITY = defaults(IdentityLimits)
 _LIMITS = defaults(Limits)
@@ -202,6 +204,27 @@ class MediaSettings:
         kinds.seconds(0, 86_400, 300),
         _LIMITS["end_after_silence_seconds"],
         "A leg without RTP for so long is ended, and the call if too few are left; 0: never.",
+    )
+    engine: str = setting(
+        kinds.one_of("embedded", "rtpengine"),
+        "embedded",
+        "Who has RTP with telephones: this process, or a fleet of rtpengines before it.",
+    )
+    rtpengine: tuple[str, ...] = setting(
+        kinds.NG_ENDPOINTS, (), "Their ng sockets, host:port; for engine = rtpengine."
+    )
+    rtpengine_interfaces: tuple[str, ...] = setting(
+        kinds.INTERFACES,
+        _FLEET["interfaces"],
+        "Two of rtpengine's interfaces: towards us and towards telephones; none: its first for both.",
+    )
+    rtpengine_codecs: tuple[str, ...] = setting(
+        kinds.INNER_CODECS,
+        _FLEET["codecs"],
+        "Spoken between rtpengine and us; a telephone's other codec is transcoded to the first.",
+    )
+    rtpengine_ready: int = setting(
+        kinds.whole(1, 10_000, 32), _FLEET["ready"], "Ports kept ready at each rtpengine for the next calls."
     )
 
 

@@ -1,7 +1,7 @@
 """The HTTP application: ACS operations under /calling/, Onhook's own pages under /onhook/."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Match, Route
@@ -58,16 +58,17 @@ def make_app(
     *,
     now: Callable[[], float] = time.time,
     ready: Callable[[], bool] = lambda: True,
+    health: Callable[[], Mapping[str, object]] = dict,
     surfaces: Sequence[Surface] = (),
     public: Sequence[Route] = (),
 ) -> Starlette:
-    """`now` gives Unix seconds; `ready` is what /onhook/health reports; `surfaces` are the APIs beside Call
-    Automation; `public` goes without signature, such as the keys of tokens.
+    """`now` gives Unix seconds; `ready` and `health` are what /onhook/health reports; `surfaces` are the APIs
+    beside Call Automation; `public` goes without signature, such as the keys of tokens.
 
     Raises ValueError if an access key of the directory is not base64.
     """
     settings = settings or ServerSettings()
     calling = CallingApi(directory, switchboard, settings, now, surfaces)
-    own = OwnApi(archive, settings, ready)
+    own = OwnApi(archive, settings, ready, health)
     # Whatever is nobody's is answered by the calling API's own 404, in the form that SDKs can read.
     return HttpApplication(calling, [*own.routes(), Everything(calling)], public)

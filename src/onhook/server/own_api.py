@@ -15,7 +15,7 @@ machine are answered, and only under a name of this machine: a web page elsewher
 pointing its own name here.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -47,8 +47,14 @@ Page = Callable[[Request], Awaitable[Response]]
 
 
 class OwnApi:
-    def __init__(self, archive: Archive, settings: ServerSettings, ready: Callable[[], bool]) -> None:
-        self._archive, self._settings, self._ready = archive, settings, ready
+    def __init__(
+        self,
+        archive: Archive,
+        settings: ServerSettings,
+        ready: Callable[[], bool],
+        health: Callable[[], Mapping[str, object]] = dict,
+    ) -> None:
+        self._archive, self._settings, self._ready, self._health = archive, settings, ready, health
 
     def routes(self) -> list[BaseRoute]:
         paths: list[tuple[str, Page]] = [
@@ -74,7 +80,7 @@ class OwnApi:
 
     async def health(self, _request: Request) -> Response:
         ready = self._ready()
-        return _json({"ready": ready, "version": __version__}, 200 if ready else 503)
+        return _json({"ready": ready, "version": __version__, **self._health()}, 200 if ready else 503)
 
     async def calls(self, request: Request) -> Response:
         records = self._archive.calls(self._limit(request))

@@ -198,6 +198,10 @@ VALUES = {
     "pattern": "x",
     "trunks": "carrier",
     "direct_routing": "false",
+    "engine": "rtpengine",
+    "rtpengine": "127.0.0.1:2223,[::1]:2223",
+    "rtpengine_interfaces": "internal,external",
+    "rtpengine_codecs": "G722",
     "first_port": "30000",
     "last_port": "30001",
     "max_body_bytes": "2048",
@@ -239,6 +243,8 @@ def test_each_setting_of_the_table_can_be_given_by_its_variable(section: str, na
         env = {"ONHOOK_SUBSCRIPTION__CARRIER__ENDPOINT": "https://app.example/1"} | env
     if name == "last_port":
         env["ONHOOK_MEDIA__FIRST_PORT"] = "30000"
+    if name == "engine":
+        env["ONHOOK_MEDIA__RTPENGINE"] = "127.0.0.1:2223"
     if name == "first_port":
         env["ONHOOK_MEDIA__LAST_PORT"] = "30001"
     changed = load(None, env)

@@ -173,3 +173,25 @@ def test_srtp_is_one_of_three_words() -> None:
     ]
     with pytest.raises(Unfit):
         kinds.SRTP.read("on")
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("127.0.0.1:2223", ("127.0.0.1", 2223)),
+        ("media-1.example:1", ("media-1.example", 1)),
+        ("[2001:db8::1]:65535", ("2001:db8::1", 65535)),
+    ],
+)
+def test_where_an_ng_socket_is(given: str, read: tuple[str, int]) -> None:
+    assert kinds.NG_ENDPOINT.read(given) == given
+    assert kinds.split_endpoint(given) == read
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    ["", "127.0.0.1", "127.0.0.1:", ":2223", "a b:2223", "a:0", "a:65536", "a:99999999", "a:x", "::1:2223"],
+)
+def test_where_no_ng_socket_is(endpoint: str) -> None:
+    with pytest.raises(Unfit):
+        kinds.NG_ENDPOINT.read(endpoint)

@@ -74,6 +74,11 @@ class TestForms:
         answer = await get("/onhook/health", app=app_of(ready=False))
         assert (answer.status, answer.json()["ready"]) == (503, False)
 
+    async def test_health_tells_how_parts_are(self) -> None:
+        app = make_app(DIRECTORY, FakeSwitchboard(), archive(), health=lambda: {"media": [{"up": True}]})
+        answer = await get("/onhook/health", app=app)
+        assert answer.json()["media"] == [{"up": True}]
+
     async def test_calls_newest_first(self) -> None:
         calls = (await get("/onhook/calls")).json()["calls"]
         assert [call["id"] for call in calls] == [OPEN, BUSY]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class FleetSettings:
-    engines: tuple[tuple[str, int], ...]
+    engines: tuple[tuple[str, int], ...] = ()
     """Host and port of each ng socket."""
     interfaces: tuple[str, ...] = ()
     """Names of rtpengine's interfaces towards us and towards telephones; none: its first for both."""
