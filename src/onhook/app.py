@@ -17,6 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -25,6 +26,7 @@ from onhook.acs.grid_events import GridEvent
 from onhook.config import Config
 from onhook.config.parts import (
     call_limits,
+    fleet_settings,
     identity_limits,
     media_settings,
     network_settings,
@@ -38,7 +40,11 @@ from onhook.delivery.grid.surroundings import Sources as GridSources
 from onhook.delivery.refused_networks import RefusedNetworks
 from onhook.lab.carrier import Carrier
 from onhook.media.engine.embedded import EmbeddedEngine
+from onhook.media.parts import Engine
 from onhook.media.recordings.shelf import Shelf
+from onhook.media.rtpengine.engine import RtpengineEngine
+from onhook.media.rtpengine.fleet import Fleet
+from onhook.media.studio import Studio
 from onhook.net.network import Network
 from onhook.server.app import make_app
 from onhook.server.authentication import Authentication
@@ -142,8 +148,7 @@ async def running(config: Config) -> AsyncGenerator[Running, None]:
         stack.push_async_callback(grid.close)
         carrier = await _start_carrier(config, stack)
         network = await _start_network(config, stack)
-        media = EmbeddedEngine(media_settings(config), now=now)
-        stack.callback(media.stop)
+        media, health = await _start_media(config, stack, now)
         shelf = _shelf(config)
         routing = _live_routing(config, store)
         switch = Switch(
@@ -172,6 +177,7 @@ async def running(config: Config) -> AsyncGenerator[Running, None]:
             settings,
             now=now,
             ready=lambda: not journal.failure,
+            health=health,
             surfaces=(identity_surface(identities), phone_surface(), sip_routing_surface(routing)),
             public=[*keys.routes(), *GridApi(grid, settings).routes(), *_recordings(config, shelf, now)],
         )
@@ -377,6 +383,22 @@ async def _start_http(
     http = await serve_http(application, config.server.host, config.server.port, tls)
     stack.push_async_callback(http.stop)
     return http
+
+
+async def _start_media(
+    config: Config, stack: contextlib.AsyncExitStack, now: Callable[[], float]
+) -> tuple[Studio, Callable[[], dict[str, object]]]:
+    """The embedded engine, behind a fleet of rtpengines if some are configured; and how they are."""
+    engine: Engine = EmbeddedEngine(media_settings(config), now=now)
+    health: Callable[[], dict[str, object]] = dict
+    if settings := fleet_settings(config):
+        fleet = Fleet(settings)
+        engine = behind = RtpengineEngine(engine, fleet, now)
+        health = lambda: {"rtpengine": msgspec.to_builtins(fleet.statistics())}  # noqa: E731  # a value like dict
+        await behind.start_fleet()
+    media = Studio(engine, now=now)
+    stack.callback(media.stop)
+    return media, health
 
 
 async def _start_network(config: Config, stack: contextlib.AsyncExitStack) -> Network:

@@ -72,7 +72,8 @@ async def scene_of(
     relay = Relay(client, f"relay-{next(_names)}", options or Options())
     await relay.reserve()
     async with rtp_end() as inner, rtp_end(srtp) as far:
-        await relay.expect((inner.host, inner.port))
+        relay.inner = inner.host, inner.port
+        await relay.expect()
         yield Scene(relay, inner, far)
     await relay.delete()
     client.close()

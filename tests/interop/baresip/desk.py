@@ -19,7 +19,7 @@ from aiohttp import web
 from azure.communication.callautomation import CallRejectReason, PhoneNumberIdentifier
 from azure.communication.callautomation.aio import CallAutomationClient
 
-from interop.baresip.phone import Phone, baresip
+from interop.baresip.phone import Kit, Phone, baresip
 from interop.sipp_trunk.sipp import free_port
 from interop.whole_server import whole_server
 from onhook.app import Running
@@ -271,7 +271,7 @@ async def dialling(
     phone_folder = folder / "phone"
     async with (
         desk(folder, decide, subscribed=subscribed, **settings) as opened,
-        baresip(phone_folder, codecs=codecs) as phone,
+        baresip(phone_folder, Kit(codecs=codecs)) as phone,
     ):
         phone.dial(number, port=opened.sip_port, transport=transport)
         yield opened, phone

@@ -1,6 +1,6 @@
-"""baresip (Debian `baresip-core`) as a telephone that calls in: one process, its events, what it printed.
+"""baresip (Debian `baresip-core`) as a telephone that calls or is called: its events, what it printed.
 
-It has no audio device: it sends a tone of 400 Hz, and what it hears is lost. It registers nowhere, and takes
+It has no audio device: it sends a tone of 400 Hz, and what it hears is lost, or recorded in files. It takes
 its commands over TCP (its module ctrl_tcp: JSON in netstrings). Written against version 1.0.0.
 """
 
@@ -10,6 +10,7 @@ import json
 import re
 import shutil
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -33,17 +34,46 @@ audio_player aubridge,telephone
 audio_alert aubridge,bell
 rtp_ports 22000-22998
 module_path {modules}
-module g711.so
+{modules_of_kit}
 module aubridge.so
 module ausine.so
 module_app account.so
 module_app menu.so
 module_app ctrl_tcp.so
 ctrl_tcp_listen 127.0.0.1:{control_port}
+snd_path {folder}
 """
-ACCOUNT = "<sip:{number}@127.0.0.1>;regint=0;audio_codecs={codecs}\n"
 COLOURS = re.compile(r"\x1b\[[\d;]*m")
 Event: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Kit:
+    """What a telephone has. `registrar` is the host of the SIP server that it is known to and calls by."""
+
+    number: str = NUMBER
+    codecs: str = "PCMU,PCMA"
+    registrar: str = ""
+    answers: bool = False
+    """It takes every call at once."""
+    srtp: bool = False
+    """It insists on SRTP, with keys in its session description."""
+    records: bool = False
+    """What it hears is kept in files, see `Phone.heard`."""
+
+    @property
+    def modules(self) -> str:
+        codecs = self.codecs.lower()
+        names = ["g711", *(each for each in ("g722", "opus") if each in codecs)]
+        names += ["srtp"] * self.srtp + ["sndfile"] * self.records
+        return "\n".join(f"module {name}.so" for name in names)
+
+    @property
+    def account(self) -> str:
+        where = self.registrar or "127.0.0.1"
+        parameters = [f"regint={600 if self.registrar else 0}", f"audio_codecs={self.codecs}"]
+        parameters += ["answermode=auto"] * self.answers + ["mediaenc=srtp-mand"] * self.srtp
+        return f"<sip:{self.number}@{where}>;{';'.join(parameters)}\n"
 
 
 def _words(log: Path) -> str:
@@ -66,9 +96,14 @@ class Phone:
 
     # What a person does with it
 
-    def dial(self, number: str, *, port: int, transport: str) -> None:
-        """Call `number` at the SIP server on 127.0.0.1:`port`."""
-        self._command("dial", f"sip:{number}@127.0.0.1:{port};transport={transport}")
+    def dial(self, number: str, *, port: int, transport: str, host: str = "127.0.0.1") -> None:
+        """Call `number` at the SIP server on `host`:`port`."""
+        self._command("dial", f"sip:{number}@{host}:{port};transport={transport}")
+
+    def press(self, keys: str) -> None:
+        """One after the other, each as an RFC 4733 event that begins with its key and ends with the next."""
+        for key in keys:
+            self._command("sndcode", key)
 
     def hang_up(self) -> None:
         """Also gives up a call that is not answered yet."""
@@ -81,6 +116,12 @@ class Phone:
         self._command("resume")
 
     # What it tells of itself
+
+    async def registered(self) -> None:
+        """It may be so before anybody listens to its events, so what it prints counts."""
+        async with asyncio.timeout(WAIT_SECONDS):
+            while "binding]" not in self.printed:  # noqa: ASYNC110  # another process's file has no event
+                await asyncio.sleep(POLL_SECONDS)
 
     async def rings(self) -> None:
         await self._event("CALL_RINGING")
@@ -104,6 +145,12 @@ class Phone:
             await self._process.wait()
         assert self._process.returncode == 0, self.printed
         return self.printed
+
+    @property
+    def heard(self) -> Path:
+        """The file of what it heard, once its call is over."""
+        (found,) = self._log.parent.glob("dump-*-dec.wav")
+        return found
 
     @property
     def printed(self) -> str:
@@ -153,20 +200,23 @@ class Phone:
         await asyncio.gather(self._reading, return_exceptions=True)
 
 
-def _configure(folder: Path, control_port: int, number: str, codecs: str) -> None:
+def _configure(folder: Path, control_port: int, kit: Kit) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config").write_text(CONFIG.format(modules=MODULES, control_port=control_port))
-    (folder / "accounts").write_text(ACCOUNT.format(number=number, codecs=codecs))
+    config = CONFIG.format(
+        modules=MODULES, control_port=control_port, folder=folder, modules_of_kit=kit.modules
+    )
+    (folder / "config").write_text(config)
+    (folder / "accounts").write_text(kit.account)
     (folder / "contacts").write_text("")  # or it writes a long one of its own
 
 
 @contextlib.asynccontextmanager
-async def baresip(folder: Path, *, number: str = NUMBER, codecs: str = "PCMU,PCMA") -> AsyncGenerator[Phone]:
+async def baresip(folder: Path, kit: Kit | None = None) -> AsyncGenerator[Phone]:
     """Start a telephone with a configuration of its own in `folder`; it is killed if the block ends first."""
     program = shutil.which("baresip")
     assert program, "baresip is missing: apt-get install baresip-core"
     control_port, log = free_port(), folder / "printed.log"
-    _configure(folder, control_port, number, codecs)
+    _configure(folder, control_port, kit or Kit())
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             *(program, "-4", "-f", str(folder)),

@@ -15,6 +15,7 @@ import msgspec
 from onhook.effects import Mix, SendDigits, StartMedia
 from onhook.facts import Fact, MediaMeasured, RelayFailed
 from onhook.media.parts import Engine, FactHandler, Feed, Tap
+from onhook.media.rtpengine.descriptions import ENCODINGS
 from onhook.media.rtpengine.fleet import Fleet, Member
 from onhook.media.rtpengine.ng import EngineFailed, EngineSilent
 from onhook.media.rtpengine.relay import Counts, Relay
@@ -33,7 +34,6 @@ class _Leg:
         "agreed",
         "counts",
         "failure",
-        "inner",
         "member",
         "name",
         "next_count",
@@ -42,8 +42,8 @@ class _Leg:
         "wanted",
     )
 
-    def __init__(self, name: str, member: Member, relay: Relay, inner: tuple[str, int]) -> None:
-        self.name, self.member, self.relay, self.inner = name, member, relay, inner
+    def __init__(self, name: str, member: Member, relay: Relay) -> None:
+        self.name, self.member, self.relay = name, member, relay
         self.wanted: StartMedia | None = None
         self.agreed: StartMedia | None = None
         self.task: asyncio.Task[None] | None = None
@@ -78,7 +78,8 @@ class RtpengineEngine:
             except RuntimeError:
                 self.embedded.close(leg)
                 raise
-            known = self._legs[leg] = _Leg(leg, member, relay, inner)
+            relay.inner = inner
+            known = self._legs[leg] = _Leg(leg, member, relay)
             known.task = asyncio.ensure_future(self._signal(known))
         return known.relay.outer
 
@@ -143,13 +144,22 @@ class RtpengineEngine:
     def legs(self) -> int:
         return len(self._legs)
 
+    def counts(self, leg: str) -> Counts:
+        """What rtpengine counted of an open leg when it was last asked."""
+        return self._legs[leg].counts
+
+    async def settled(self) -> None:
+        """Return when rtpengine has been told all that is wanted by now, or could not be."""
+        tasks = [leg.task for leg in self._legs.values() if leg.task]
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     # Telling rtpengine
 
     async def _signal(self, leg: _Leg) -> None:
         """Tell it all that is wanted, until nothing is; a failure is told once for each."""
         try:
-            if leg.wanted is None and leg.agreed is None:
-                await leg.relay.expect(leg.inner)
+            if leg.agreed is None and (leg.wanted is None or not _relayed(leg.wanted)):
+                await leg.relay.expect()
             while leg.wanted is not None:
                 effect = leg.wanted
                 await self._connect(leg, effect)
@@ -164,10 +174,10 @@ class RtpengineEngine:
             self._fail(leg, f"the far end's address: {error.strerror or error}")
 
     async def _connect(self, leg: _Leg, effect: StartMedia) -> None:
-        if effect.port:
+        if _relayed(effect):
             inside = await leg.relay.connect(effect, await _address(effect.host))
-        else:  # the far end takes nothing, so there is nothing to relay
-            inside = msgspec.structs.replace(effect, host=leg.inner[0])
+        else:  # nothing can be sent there; what comes is counted as it is
+            inside = msgspec.structs.replace(effect, host=leg.relay.inner[0], port=0)
         leg.agreed, leg.failure = effect, ""
         leg.next_count = asyncio.get_running_loop().time() + FIRST_COUNT_SECONDS
         self.embedded.start(inside)
@@ -231,6 +241,11 @@ def _seen_outside(counted: MediaMeasured, leg: _Leg) -> MediaMeasured:
         remote=leg.counts.remote or there,
         undecipherable=leg.counts.errors if agreed.srtp else counted.undecipherable,
     )
+
+
+def _relayed(effect: StartMedia) -> bool:
+    """Is there something that rtpengine could send to the far end?"""
+    return bool(effect.port) and effect.codec in ENCODINGS
 
 
 async def _address(host: str) -> str:

@@ -70,6 +70,8 @@ class Member:
         self._prefix = f"onhook-{secrets.token_hex(6)}"
         self._names = 0
         self._ready: deque[_Ready] = deque()
+        self._asked: list[Relay] = []
+        """Being reserved."""
 
     @property
     def address(self) -> str:
@@ -89,7 +91,7 @@ class Member:
         return self._ready.popleft().relay
 
     def drop_ready(self) -> list[Relay]:
-        dropped = [each.relay for each in self._ready]
+        dropped = [each.relay for each in self._ready] + self._asked
         self._ready.clear()
         return dropped
 
@@ -100,7 +102,9 @@ class Member:
             await self._ready.popleft().relay.delete()
         while (missing := self._settings.ready - len(self._ready)) > 0:
             made = [self.make() for _ in range(min(missing, RESERVED_AT_ONCE))]
+            self._asked = made
             done = await asyncio.gather(*(each.reserve() for each in made), return_exceptions=True)
+            self._asked = []
             until = time.monotonic() + self._settings.ready_seconds
             self._ready += [
                 _Ready(each, until) for each, failed in zip(made, done, strict=True) if not failed
@@ -119,10 +123,15 @@ class Member:
 
     async def count(self) -> None:
         """How many sessions others have there, by its statistics."""
+        before = self._own
         answer = cast("Any", await self.client.ask("statistics"))
         with contextlib.suppress(KeyError, TypeError, ValueError):
             total = int(answer["statistics"]["currentstatistics"]["sessionstotal"])
-            self.others = max(0, total - self.legs - len(self._ready))
+            self.others = max(0, total - max(before, self._own))
+
+    @property
+    def _own(self) -> int:
+        return self.legs + len(self._ready) + len(self._asked)
 
     async def probe(self) -> None:
         """Try every codec and suite once. Raises EngineSilent."""
@@ -164,6 +173,8 @@ class Fleet:
         self.members = [Member(NgClient(host, port), settings) for host, port in settings.engines]
         self.on_change: Callable[[str, str], None] = lambda _address, _failure: None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._leaving: set[Relay] = set()
+        """Of legs that are over, and not deleted yet."""
 
     async def start(self) -> None:
         """Keep every engine from now on; waits a little until they have been asked."""
@@ -185,6 +196,7 @@ class Fleet:
     def give_back(self, member: Member, relay: Relay) -> None:
         """The leg is over."""
         member.legs -= 1
+        self._leaving.add(relay)
         self.spawn(self._delete(relay))
 
     def failed(self, error: EngineFailed) -> None:
@@ -204,13 +216,14 @@ class Fleet:
         task.add_done_callback(self._tasks.discard)
 
     def stop(self) -> None:
-        """End all tasks; ports kept ready are given back without waiting."""
+        """End all tasks; what is still held at engines is given back without waiting."""
         for task in tuple(self._tasks):
             task.cancel()
+        held = [relay for member in self.members for relay in member.drop_ready()]
+        for relay in (*held, *self._leaving):
+            with contextlib.suppress(EngineFailed):
+                relay.abandon()
         for member in self.members:
-            for relay in member.drop_ready():
-                with contextlib.suppress(EngineFailed):
-                    relay.abandon()
             member.client.close()
 
     async def _keep(self, member: Member) -> None:
@@ -260,6 +273,7 @@ class Fleet:
             await relay.delete()
         except EngineFailed as error:
             self.failed(error)  # rtpengine ends it by itself when no RTP comes
+        self._leaving.discard(relay)
 
 
 def _standing(member: Member) -> str:

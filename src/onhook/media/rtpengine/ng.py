@@ -98,6 +98,7 @@ class NgClient:
         for answered in self._waiting.values():
             if not answered.done():
                 answered.set_exception(EngineSilent(self.address, "the client was closed"))
+                answered.exception()  # whoever waited may have been cancelled: then nobody fetches it
 
     def _request(self, command: str, keys: Mapping[str, Value] | None) -> tuple[bytes, bytes]:
         cookie = f"{self._prefix}_{next(self._cookies)}".encode()

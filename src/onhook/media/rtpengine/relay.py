@@ -63,7 +63,8 @@ class Relay:
     def __init__(self, client: NgClient, name: str, options: Options) -> None:
         self.client, self.name, self._options = client, name, options
         self.outer = ("", 0)
-        self._inner = _NOBODY
+        self.inner: tuple[str, int] = _NOBODY
+        """Where our engine takes what comes, known from the engine's `open` on."""
         self._cuts = False
         """Packets of other lengths than ours were agreed on at some time."""
 
@@ -75,9 +76,8 @@ class Relay:
         offered = await self._offer(self._ours(), keys)
         self.outer = offered.host, offered.port
 
-    async def expect(self, inner: tuple[str, int]) -> None:
+    async def expect(self) -> None:
         """What comes before the far end is known (early media) goes to `inner` from now on."""
-        self._inner = inner
         self._keep_port(await self._offer(self._ours(), {}))
 
     async def connect(self, effect: StartMedia, host: str) -> StartMedia:
@@ -89,7 +89,7 @@ class Relay:
             raise EngineRefused(self.client.address, f"it is not asked to speak {effect.codec}")
         if effect.srtp:
             crypto = (effect.srtp.suite, effect.srtp.send_key)
-            self._keep_port(await self._offer(self._ours(crypto), {"SDES": ["nonew"]}))
+            self._keep_port(await self._offer(self._ours(crypto), {}))
         voice = effect.codec if effect.codec in self._options.codecs else self._options.codecs[0]
         offered = await self._far_end_offers(effect, host, voice)
         number = next((each for each, name in offered.voices if name == voice), None)
@@ -135,7 +135,7 @@ class Relay:
 
     def _ours(self, crypto: tuple[str, bytes] | None = None) -> str:
         formats = (Format(0, ENCODINGS["PCMU"]), Format(_INNER_DIGITS, ENCODINGS[DIGITS]))
-        return describe(*self._inner, formats, crypto=crypto)
+        return describe(*self.inner, formats, crypto=crypto)
 
     async def _offer(self, sdp: str, keys: Mapping[str, Value]) -> Described:
         return await self._exchange("offer", {"from-tag": INNER, "sdp": sdp, **keys})
@@ -156,7 +156,7 @@ class Relay:
         return await self._exchange("offer", keys)
 
     async def _we_answer(self, formats: tuple[Format, ...], effect: StartMedia) -> Described:
-        sdp = describe(*self._inner, formats, sends=effect.sending, receives=effect.receiving)
+        sdp = describe(*self.inner, formats, sends=effect.sending, receives=effect.receiving)
         return await self._exchange("answer", {"from-tag": OUTER, "to-tag": INNER, "sdp": sdp})
 
     async def _exchange(self, command: str, keys: Mapping[str, Value]) -> Described:
