@@ -1,6 +1,16 @@
 """Evidence of the endings whose cause is audio: for each the deciding fact, and every line."""
 
 MEDIA_EVIDENCE: dict[str, tuple[int, list[tuple[int, str]]]] = {
+    "media-relay-failed": (
+        9,
+        [
+            (3, "the call was offered to trunk carrier"),
+            (5, "trunk carrier reported 180: the phone rang"),
+            (6, "trunk carrier answered"),
+            (8, "rtpengine 127.0.0.1:22222 did not carry the audio: does not answer"),
+            (9, "trunk carrier ended the call (BYE)"),
+        ],
+    ),
     "srtp-mismatch": (
         10,
         [

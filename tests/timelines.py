@@ -20,6 +20,7 @@ from onhook.facts import (
     LegDismissed,
     MediaMeasured,
     Refusal,
+    RelayFailed,
     RouteRefused,
     RouteTaken,
     RtpResumed,
@@ -307,6 +308,9 @@ class Story:
     def rtp_resumes(self, after: float = 20.0) -> Self:
         return self.add(RtpResumed(at=self.now, leg=self.leg, silent_seconds=after))
 
+    def relay_fails(self, why: str = "does not answer") -> Self:
+        return self.add(RelayFailed(at=self.now, leg=self.leg, engine="127.0.0.1:22222", why=why))
+
     def given_up(self) -> Self:
         """Our side ends the call, as no RTP comes."""
         return self.wait(290).timer("no-rtp", 300).bye("sent").bye_ok("received")
@@ -443,6 +447,9 @@ SAMPLES: dict[str, Timeline] = {
     "call-too-long": begun().up().wait(60).timer("duration", 60).bye("sent").bye_ok("received").facts,
     "hung-up-by-app": begun().up().wait(2).api("hangUp").bye("sent").bye_ok("received").facts,
     "ack-lost": _lost_ack(),
+    "media-relay-failed": (
+        begun().up().relay_fails().wait(8).bye("received").bye_ok("sent").media(sent=0, received=0).facts
+    ),
     "srtp-mismatch": (
         begun().up().wait(8).bye("received").bye_ok("sent").media(received=0, undecipherable=398).facts
     ),

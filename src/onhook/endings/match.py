@@ -20,8 +20,9 @@ from onhook.endings.codes import (
 from onhook.endings.grammar import Decoded, class_of, decode, family_of
 from onhook.endings.verdict import Confidence
 
-Pages: TypeAlias = Mapping[tuple[int, int], Sequence[str]]
-"""Ids of the ending pages that explain a (code, subcode); code 0, not 200, for normal ends."""
+Pages: TypeAlias = Mapping[tuple[int | str, int], Sequence[str]]
+"""Ids of the ending pages that explain a (code, subcode), code 0, not 200, for normal ends; or an
+(event, code) of an operation."""
 
 
 class Match(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +69,10 @@ def from_row(row: CodeRow, *, how: str, confidence: Confidence, pages: Pages) ->
     if base.read_as and confidence == "high":
         confidence = "medium"
     return msgspec.structs.replace(
-        base, how_found=how, confidence=confidence, ending=_ending(base.code, base.subcode, pages)
+        base,
+        how_found=how,
+        confidence=confidence,
+        ending=_ending(base.code, base.subcode, pages) or _of_event(row, pages),
     )
 
 
@@ -139,6 +143,14 @@ def _ending(code: int | None, subcode: int | None, pages: Pages) -> tuple[str, .
         return ()
     code, subcode = canonical(code, subcode)
     return tuple(pages.get((code, subcode)) or (pages.get((0, subcode), ()) if code == 200 else ()))
+
+
+def _of_event(row: CodeRow, pages: Pages) -> tuple[str, ...]:
+    """Pages for a row that gives an event and its code, as the first page of codes did: "Play failed"."""
+    if row.code is None or row.subcode is not None:
+        return ()
+    event = row.name.partition(" (")[0].title().replace(" ", "")
+    return tuple(pages.get((event, row.code), ()))
 
 
 def _category_gap(category: str, why: str) -> str:

@@ -110,13 +110,13 @@ def pages() -> dict[str, Page]:
 
 
 @cache
-def pages_by_codes() -> dict[tuple[int, int], list[str]]:
-    """Ids of the pages that stand for a pair of codes.
+def pages_by_codes() -> dict[tuple[int | str, int], list[str]]:
+    """Ids of the pages that stand for a pair of codes, and for an event of an operation with its code.
 
     Those written for this very pair; where there is none, those of its status, the narrowest first.
     """
-    exact: dict[tuple[int, int], list[str]] = {}
-    ranges: dict[tuple[int, int], list[str]] = {}
+    exact: dict[tuple[int | str, int], list[str]] = {}
+    ranges: dict[tuple[int | str, int], list[str]] = {}
     for ending, found in sorted(pages().items(), key=lambda item: (len(item[1].statuses()), item[0])):
         if not found.front.statuses:
             exact.setdefault(found.codes(), []).append(ending)
@@ -126,6 +126,8 @@ def pages_by_codes() -> dict[tuple[int, int], list[str]]:
     for ending, found in pages().items():
         for pair in HUNG_UP if found.front.hung_up else ():
             both.setdefault(pair, []).append(ending)
+        for event in found.front.events:
+            both.setdefault((event, found.front.code), []).append(ending)
     return both
 
 

@@ -4,8 +4,9 @@ from onhook.endings import finding as say
 from onhook.endings.attempts import Attempt, Reading
 from onhook.endings.quality import LegQuality, leg_quality
 from onhook.endings.rules_media import UNHEARD, far_end_sends, one_way
+from onhook.endings.signals import printable
 from onhook.endings.verdict import Proof
-from onhook.facts import MediaMeasured, RtpResumed
+from onhook.facts import MediaMeasured, RelayFailed, RtpResumed
 
 MEDIA_GAP_SECONDS = 5.0
 """Silence before the end from which on it is worth a remark."""
@@ -26,7 +27,7 @@ def media_remarks(reading: Reading) -> list[Proof]:
             continue
         found += [Proof(attempt.media, words) for words in _of_leg(reading, attempt, counted)]
         found += _gaps(reading, attempt)
-    return found
+    return [*found, *_relays(reading)]
 
 
 def _of_leg(reading: Reading, attempt: Attempt, counted: MediaMeasured) -> list[str]:
@@ -98,4 +99,13 @@ def _gaps(reading: Reading, attempt: Attempt) -> list[Proof]:
         Proof(number, f"RTP of {who} had stood still for {fact.silent_seconds:.1f} s")
         for number, fact in enumerate(reading.timeline, 1)
         if isinstance(fact, RtpResumed) and fact.leg == attempt.leg
+    ]
+
+
+def _relays(reading: Reading) -> list[Proof]:
+    """What rtpengines did not carry, for whichever leg."""
+    return [
+        Proof(number, f"rtpengine {fact.engine} did not carry the audio: {printable(fact.why, 160)}")
+        for number, fact in enumerate(reading.timeline, 1)
+        if isinstance(fact, RelayFailed)
     ]

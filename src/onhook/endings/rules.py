@@ -84,6 +84,7 @@ RULES: tuple[Rule, ...] = (
     Rule("hung-up-by-app", either(talking.ended_by_app, users.user_hung_up)),
     Rule("ack-lost", talking.ack_lost),
     Rule("hung-up-by-network", talking.phone_cut_off),
+    Rule("media-relay-failed", media.relay_failed),
     Rule("srtp-mismatch", either(media.silent(media.undecipherable), media.unheard(media.undecipherable))),
     Rule(
         "codec-not-agreed",

@@ -12,9 +12,9 @@ from onhook.endings import finding as say
 from onhook.endings.attempts import Attempt, Reading
 from onhook.endings.finding import Finding, ordered
 from onhook.endings.rules_talking import NORMAL_CAUSES
-from onhook.endings.signals import body_of
+from onhook.endings.signals import body_of, printable
 from onhook.endings.verdict import Proof
-from onhook.facts import MediaMeasured, RtpStopped, SipSeen
+from onhook.facts import MediaMeasured, RelayFailed, RtpStopped, SipSeen
 from onhook.sip.sdp import Direction, Unusable, parse_sdp
 
 Find: TypeAlias = Callable[[Reading], Finding | None]
@@ -119,21 +119,46 @@ def unheard(words: Words) -> Find:
     """The far end hung up in the usual way, on a call without audio."""
 
     def find(reading: Reading) -> Finding | None:
-        attempt = reading.attempt
-        if attempt is None or not attempt.answer or attempt.bye is None or attempt.bye_sent or reading.stop:
-            return None
-        counted = say.media(reading, attempt.media)
-        if counted is None or not _talked(reading, attempt) or counted.sent < MIN_PACKETS:
+        attempt = _hung_up(reading)
+        counted = say.media(reading, attempt.media) if attempt is not None else None
+        if attempt is None or counted is None or counted.sent < MIN_PACKETS:
             return None
         shows = words(counted, reading.party(attempt.leg))
         if shows is None or not (counted.received or far_end_sends(reading, attempt)):
             return None
-        if attempt.bye.reasons.q850_cause not in {None, *NORMAL_CAUSES}:
-            return None
-        found = _found(reading, attempt, Proof(attempt.media, shows))
-        return found._replace(pair=CALLER_HUNG_UP if attempt.inbound else PHONE_HUNG_UP)
+        return _with_pair(attempt, _found(reading, attempt, Proof(attempt.media, shows)))
 
     return find
+
+
+def relay_failed(reading: Reading) -> Finding | None:
+    """The rtpengine of the leg did not carry it, and nothing was heard."""
+    attempt = reading.attempt
+    if attempt is None or not attempt.answer:
+        return None
+    ours = reading.stop_kind == "no-rtp"
+    counted = say.media(reading, attempt.media)
+    if (not ours and _hung_up(reading) is None) or (counted is not None and counted.received):
+        return None
+    for number, fact in enumerate(reading.timeline, 1):
+        if isinstance(fact, RelayFailed) and fact.leg == attempt.leg:
+            shows = f"rtpengine {fact.engine} did not carry the audio: {printable(fact.why, 160)}"
+            found = _found(reading, attempt, Proof(number, shows))
+            return found if ours else _with_pair(attempt, found)
+    return None
+
+
+def _hung_up(reading: Reading) -> Attempt | None:
+    """The deciding attempt, if its far end hung up in the usual way after it could have heard something."""
+    attempt = reading.attempt
+    if attempt is None or not attempt.answer or attempt.bye is None or attempt.bye_sent or reading.stop:
+        return None
+    usual = attempt.bye.reasons.q850_cause in {None, *NORMAL_CAUSES}
+    return attempt if usual and _talked(reading, attempt) else None
+
+
+def _with_pair(attempt: Attempt, found: Finding) -> Finding:
+    return found._replace(pair=CALLER_HUNG_UP if attempt.inbound else PHONE_HUNG_UP)
 
 
 def _found(reading: Reading, attempt: Attempt, media: Proof) -> Finding:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from onhook.endings.codes import aliases, rows
 from onhook.endings.lookup import MAX_MATCHES, MAX_QUERY_SHOWN, Answer, explain_pair, look_up
-from onhook.endings.match import Match
+from onhook.endings.match import Match, Pages
 from onhook.endings.question import MAX_INPUT_CHARS
 
 KEYS = {
@@ -355,7 +355,7 @@ def test_several_pairs_of_one_text_are_answered_in_order() -> None:
 
 
 def test_ending_pages_are_named_by_pair() -> None:
-    pages = {(486, 560486): ["callee-busy"], (0, 7000): ["ended-by-app"], (487, 560487): ["cancelled"]}
+    pages: Pages = {(486, 560486): ["callee-busy"], (0, 7000): ["ended-by-app"], (487, 560487): ["cancelled"]}
     assert look_up("560486", pages).matches[0].ending == ("callee-busy",)
     assert {match.ending for match in look_up("200/7000", pages).matches[:2]} == {("ended-by-app",)}
     assert [match.ending for match in look_up("497/560487", pages).matches] == [

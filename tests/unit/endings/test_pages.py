@@ -7,6 +7,7 @@ import pytest
 
 from onhook.endings.codes import find, rows
 from onhook.endings.judge import judge
+from onhook.endings.lookup import look_up
 from onhook.endings.operations import BY_END, BY_FAULT, BY_STATUS, TRANSCRIPTION
 from onhook.endings.pages import SECTIONS, PageError, page, pages, pages_by_codes, read_page
 from onhook.endings.referrals import PAGES
@@ -191,3 +192,20 @@ def test_a_page_that_cannot_be_read_is_named_with_its_fault(text: str, words: st
     with pytest.raises(PageError, match=re.escape(words)) as raised:
         read_page("n", text)
     assert str(raised.value).startswith("n.md")
+
+
+def test_pages_of_operations_are_found_by_event_and_code() -> None:
+    by_codes = pages_by_codes()
+    assert {"prompt-format", "prompt-unreachable"} <= set(by_codes["PlayFailed", 400])
+    assert set(by_codes["RecognizeFailed", 408]) >= {"recognize-speech-too-slow"}
+
+
+@pytest.mark.parametrize(
+    "asked", ["400 Play Failed", "400 Recognize Failed", "500 Play Failed", "500 Recognize Failed"]
+)
+def test_the_rows_of_the_first_page_lead_to_the_causes_underneath(asked: str) -> None:
+    best = look_up(asked, pages_by_codes()).matches[0]
+    assert (best.subcode, best.origin) == (None, "seed")
+    assert best.ending
+    events = {event for ending in best.ending for event in page(ending).front.events}
+    assert asked.split(" ", 1)[1].replace(" ", "") in events

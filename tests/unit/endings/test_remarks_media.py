@@ -93,6 +93,13 @@ def test_where_the_application_hung_up_the_cause_of_silence_is_a_remark() -> Non
     )
 
 
+def test_a_relay_that_failed_for_a_while_is_told() -> None:
+    story = begun().up().relay_fails("refused: too many sessions").wait(20).bye("received")
+    assert remarks(story.media(sent=1000, received=1000).facts) == [
+        "rtpengine 127.0.0.1:22222 did not carry the audio: refused: too many sessions"
+    ]
+
+
 def test_what_is_evidence_is_not_remarked_on_again() -> None:
     assert remarks(call(sent=1000, received=0)) == []
 

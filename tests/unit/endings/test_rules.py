@@ -114,6 +114,7 @@ CODES = {
     "no-rtp-ever": (410, 301004, 410),
     "rtp-stopped": (410, 531005, 410),
     "one-way-audio": (0, 560000, 200),
+    "media-relay-failed": (0, 560000, 200),
     "srtp-mismatch": (0, 560000, 200),
     "codec-not-agreed": (0, 540000, 200),
     "transferred": (0, 7015, 200),

@@ -11,7 +11,7 @@ from onhook.facts import Timeline
 from timelines import ANSWER, FIRST, OFFER, Story, answered, begun
 
 CLEAR = {"sent": 400, "received": 0}
-MEDIA_ENDINGS = ("srtp-mismatch", "codec-not-agreed", "one-way-audio", "no-rtp-ever")
+MEDIA_ENDINGS = ("media-relay-failed", "srtp-mismatch", "codec-not-agreed", "one-way-audio", "no-rtp-ever")
 
 
 def talk(story: Story | None = None, seconds: float = 8.0) -> Story:
@@ -57,6 +57,12 @@ LOOK_ALIKES: list[tuple[str, Timeline]] = [
     ("one-way-audio", talk().rtp_stops().given_up().media(**CLEAR, far_lost=0).facts),
     ("hung-up-by-phone", over(talk().rtp_stops(received=400)).media(sent=900, received=400).facts),
     ("hung-up-by-app", talk().rtp_stops().api("hangUp").wait(290).timer("no-rtp", 300).facts),
+    # The relay
+    ("media-relay-failed", over(talk(begun().up().relay_fails())).media(**CLEAR).facts),
+    ("media-relay-failed", talk(begun().up().relay_fails()).rtp_stops().given_up().facts),
+    ("hung-up-by-phone", over(talk(begun().up().relay_fails())).media(sent=400, received=400).facts),
+    ("hung-up-by-phone", over(talk(begun().up().relay_fails(), seconds=1)).media(sent=0, received=0).facts),
+    ("hung-up-by-network", over(talk(begun().up().relay_fails()), "Reason: Q.850;cause=38").facts),
     # A call that came in
     ("no-rtp-ever", over(talk(answered())).media(**CLEAR).facts),
     ("caller-hung-up", over(talk(answered())).media(sent=400, received=400).facts),
