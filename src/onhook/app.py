@@ -17,18 +17,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from onhook import __version__
 from onhook.acs.grid_events import GridEvent
+from onhook.app_media import Surroundings, make_studio
 from onhook.config import Config
 from onhook.config.parts import (
     call_limits,
-    fleet_settings,
     identity_limits,
-    media_settings,
     network_settings,
     recording_settings,
     schedule,
@@ -39,11 +37,7 @@ from onhook.delivery.grid.event_grid import EventGrid
 from onhook.delivery.grid.surroundings import Sources as GridSources
 from onhook.delivery.refused_networks import RefusedNetworks
 from onhook.lab.carrier import Carrier
-from onhook.media.engine.embedded import EmbeddedEngine
-from onhook.media.parts import Engine
 from onhook.media.recordings.shelf import Shelf
-from onhook.media.rtpengine.engine import RtpengineEngine
-from onhook.media.rtpengine.fleet import Fleet
 from onhook.media.studio import Studio
 from onhook.net.network import Network
 from onhook.server.app import make_app
@@ -148,24 +142,24 @@ async def running(config: Config) -> AsyncGenerator[Running, None]:
         stack.push_async_callback(grid.close)
         carrier = await _start_carrier(config, stack)
         network = await _start_network(config, stack)
-        media, health = await _start_media(config, stack, now)
+        made = await make_studio(Surroundings(config, now, certificates, lambda: keys.url), stack)
         shelf = _shelf(config)
         routing = _live_routing(config, store)
-        switch = Switch(
-            directory=routing.directory,
+        switch = _switch(
+            config,
+            routing=routing,
             network=network,
-            media=media,
-            archive=store,
+            studio=made.studio,
+            store=store,
             journal=journal,
-            post=courier,
+            courier=courier,
             sources=sources,
-            limits=call_limits(config),
-            announcer=Announcements(grid),
-            context_key=context_key(Path(config.server.data_directory)),
+            grid=grid,
         )
         stack.callback(switch.close)
         routing.follow(switch.reroute)
         switch.recover()
+        await made.recordings.recover()
         identities = Identities(
             store.kept, keys, RateLimits(identity_limits(config).most()), now, sources.guid
         )
@@ -177,7 +171,7 @@ async def running(config: Config) -> AsyncGenerator[Running, None]:
             settings,
             now=now,
             ready=lambda: not journal.failure,
-            health=health,
+            health=made.health,
             surfaces=(identity_surface(identities), phone_surface(), sip_routing_surface(routing)),
             public=[*keys.routes(), *GridApi(grid, settings).routes(), *_recordings(config, shelf, now)],
         )
@@ -188,6 +182,32 @@ async def running(config: Config) -> AsyncGenerator[Running, None]:
         _in_the_background(stack, _clean_recordings(shelf, now, config.recording.retention_hours))
         stack.enter_context(_seldom_collecting())
         yield Running(config, switch, store, courier, network, http, carrier, certificates, identities)
+
+
+def _switch(
+    config: Config,
+    *,
+    routing: LiveRouting,
+    network: Network,
+    studio: Studio,
+    store: SqliteStore,
+    journal: Journal,
+    courier: Courier,
+    sources: Sources,
+    grid: EventGrid,
+) -> Switch:
+    return Switch(
+        directory=routing.directory,
+        network=network,
+        media=studio,
+        archive=store,
+        journal=journal,
+        post=courier,
+        sources=sources,
+        limits=call_limits(config),
+        announcer=Announcements(grid),
+        context_key=context_key(Path(config.server.data_directory)),
+    )
 
 
 def _in_the_background(stack: contextlib.AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
@@ -383,22 +403,6 @@ async def _start_http(
     http = await serve_http(application, config.server.host, config.server.port, tls)
     stack.push_async_callback(http.stop)
     return http
-
-
-async def _start_media(
-    config: Config, stack: contextlib.AsyncExitStack, now: Callable[[], float]
-) -> tuple[Studio, Callable[[], dict[str, object]]]:
-    """The embedded engine, behind a fleet of rtpengines if some are configured; and how they are."""
-    engine: Engine = EmbeddedEngine(media_settings(config), now=now)
-    health: Callable[[], dict[str, object]] = dict
-    if settings := fleet_settings(config):
-        fleet = Fleet(settings)
-        engine = behind = RtpengineEngine(engine, fleet, now)
-        health = lambda: {"rtpengine": msgspec.to_builtins(fleet.statistics())}  # noqa: E731  # a value like dict
-        await behind.start_fleet()
-    media = Studio(engine, now=now)
-    stack.callback(media.stop)
-    return media, health
 
 
 async def _start_network(config: Config, stack: contextlib.AsyncExitStack) -> Network:

@@ -1,0 +1,118 @@
+"""Wires the media of calls: the engine, and the parts beside it that play, listen, record and stream."""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import aiohttp
+import msgspec
+
+from onhook import __version__
+from onhook.config import Config
+from onhook.config.parts import fleet_settings, media_settings, recording_settings
+from onhook.delivery.refused_networks import RefusedNetworks
+from onhook.media.engine.embedded import EmbeddedEngine
+from onhook.media.parts import Engine
+from onhook.media.prompts.fetching import Fetching
+from onhook.media.prompts.prompts import Prompts
+from onhook.media.prompts.settings import PromptSettings
+from onhook.media.prompts.sources import SoundSources
+from onhook.media.recordings.recordings import Locations, Recordings
+from onhook.media.rtpengine.engine import RtpengineEngine
+from onhook.media.rtpengine.fleet import Fleet
+from onhook.media.speech.azure_speaking import AzureSpeaking
+from onhook.media.speech.espeak import MODULE as ESPEAK
+from onhook.media.speech.espeak import Espeak
+from onhook.media.speech.settings import SpeechSettings, plain
+from onhook.media.speech.speaking import Speaking
+from onhook.media.speech.workers import Workers
+from onhook.media.studio import Studio
+from onhook.server.certificates import CertificatePaths, client_context
+from onhook.server.recordings_api import places
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What media needs of the rest of the server."""
+
+    config: Config
+    now: Callable[[], float]
+    certificates: CertificatePaths | None
+    url: Callable[[], str]
+    """Where this server is reached, once it listens."""
+
+
+class Made(NamedTuple):
+    """`recordings.recover` is to be called once somebody listens to facts."""
+
+    studio: Studio
+    recordings: Recordings
+    health: Callable[[], dict[str, object]]
+    """What is to be shown of the engine's state."""
+
+
+async def make_studio(around: Surroundings, stack: contextlib.AsyncExitStack) -> Made:
+    """Everything that media needs, started; `stack` stops it."""
+    config, now = around.config, around.now
+    trust = client_context(around.certificates) if around.certificates else None
+    refused = RefusedNetworks(config.delivery.refused_networks)
+    connector = aiohttp.TCPConnector(socket_factory=refused.open_socket, ssl=trust or True)
+    session = aiohttp.ClientSession(connector=connector)
+    stack.push_async_callback(session.close)
+    engine, health = await _start_engine(config, now)
+    prompts = PromptSettings()
+    fetching = Fetching(
+        prompts, trust=trust, open_socket=refused.open_socket, user_agent=f"onhook/{__version__}"
+    )
+    stack.push_async_callback(fetching.close)
+    sources = SoundSources(fetching, _speaking(SpeechSettings(), session, stack), prompts)
+    recordings = Recordings(
+        engine,
+        recording_settings(config),
+        now=now,
+        session=lambda: session,
+        locate=_locations(around),
+        resource_id_of={each.name: each.id for each in config.directory.resources}.__getitem__,
+    )
+    stack.push_async_callback(recordings.close)
+    studio = Studio(engine, prompts=Prompts(engine, sources, now=now), recordings=recordings, now=now)
+    stack.callback(studio.stop)
+    return Made(studio, recordings, health)
+
+
+async def _start_engine(
+    config: Config, now: Callable[[], float]
+) -> tuple[Engine, Callable[[], dict[str, object]]]:
+    """The embedded engine, behind a fleet of rtpengines if some are configured; and how they are."""
+    engine = EmbeddedEngine(media_settings(config), now=now)
+    settings = fleet_settings(config)
+    if not settings:
+        return engine, dict
+    fleet = Fleet(settings)
+    before = RtpengineEngine(engine, fleet, now)
+    await before.start_fleet()
+    return before, lambda: {"rtpengine": msgspec.to_builtins(fleet.statistics())}
+
+
+def _speaking(
+    settings: SpeechSettings, session: aiohttp.ClientSession, stack: contextlib.AsyncExitStack
+) -> Speaking:
+    workers = Workers(ESPEAK, count=1, max_waiting=settings.max_waiting, seconds=settings.request_seconds)
+    stack.push_async_callback(workers.close)
+    endpoints = {
+        plain(each.endpoint): AzureSpeaking(each, lambda: session, settings.request_seconds)
+        for each in settings.endpoints
+    }
+    return Speaking(settings, Espeak(workers), endpoints)
+
+
+def _locations(around: Surroundings) -> Callable[[str], Locations]:
+    """Where the files of recordings are fetched: under the name that recording.public_host gives, if any."""
+    host = around.config.recording.public_host
+
+    def locate(document: str) -> Locations:
+        base = f"https://{host}" if host else around.url().rstrip("/")
+        return Locations(*(f"{base}{path}" for path in places(document)))
+
+    return locate
