@@ -45,6 +45,8 @@ class Publish(msgspec.Struct, frozen=True):
     """callConnectionId of the application's handle on the call."""
     api_version: str = ""
     """The version that the application speaks."""
+    source: str = ""
+    """`source` and `subject` of the event; empty for those of the connection."""
 
 
 class Announce(msgspec.Struct, frozen=True):

@@ -183,7 +183,8 @@ async def test_a_recorded_request_is_routed_and_its_body_accepted(
     if operation.name not in BUILT:
         assert (answer.status, answer.error["target"]) == (501, operation.name)
         return
-    if operation.name == "connect" and "serverCallId" not in record["body"]["callLocator"]:
+    locator: Any = record["body"].get("callLocator") if isinstance(record["body"], dict) else None
+    if locator and "serverCallId" not in locator:
         assert (answer.status, answer.error["code"]) == (501, "NotImplemented")  # groups and rooms
         return
     participant = unquote(record["target"].partition("/participants/")[2].partition("?")[0])

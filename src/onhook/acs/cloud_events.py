@@ -22,6 +22,11 @@ def call_source(call_connection_id: str) -> str:
     return f"calling/callConnections/{call_connection_id}"
 
 
+def recording_source(server_call_id: str, recording_id: str) -> str:
+    """Of RecordingStateChanged (validated: recorded live tests); of StartRecordingFailed, assumed."""
+    return f"calling/recordings/{server_call_id}/{recording_id}/RecordingStateChanged"
+
+
 def cloud_event(
     *,
     event_id: str,

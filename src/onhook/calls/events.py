@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from onhook.acs.cloud_events import recording_source
 from onhook.acs.models import (
     AnswerFailed,
     CallConnected,
@@ -12,9 +13,12 @@ from onhook.acs.models import (
     ConnectFailed,
     CreateCallFailed,
     ParticipantsUpdated,
+    RecordingStateChanged,
     ResultInformation,
     SipDiagnosticInfo,
+    StartRecordingFailed,
 )
+from onhook.acs.recording_kinds import recording_kind
 from onhook.acs.wire import Model
 from onhook.calls.record import Beginning, CallRecord, Connection
 from onhook.effects import Publish
@@ -119,6 +123,31 @@ def operation_event(
         **fields,
     )
     return _publish(connection, event, callback_uri)
+
+
+def recording_event(
+    record: CallRecord,
+    connection: Connection,
+    model: type[RecordingStateChanged | StartRecordingFailed],
+    *,
+    recording: str,
+    callback_uri: str,
+    ended: OperationEnded,
+    **fields: object,
+) -> Publish:
+    """An event of a recording, with a source of its own; `fields` are the model's own."""
+    event = model(
+        call_connection_id=connection.id,
+        server_call_id=record.server_call_id,
+        correlation_id=record.correlation_id,
+        recording_id=recording,
+        result_information=operation_result(ended),
+        **fields,  # type: ignore[arg-type]  # checked by its tests, as in operation_event
+    )
+    told = _publish(connection, event, callback_uri)
+    if model is RecordingStateChanged:
+        told.data["recordingKind"] = recording_kind(connection.api_version)
+    return msgspec.structs.replace(told, source=recording_source(record.server_call_id, recording))
 
 
 def _publish(connection: Connection, event: Model, callback_uri: str = "") -> Publish:

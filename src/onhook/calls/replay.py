@@ -212,7 +212,10 @@ class _Player:
         request = msgspec.json.decode(fact.body, type=model) if model is not None and fact.body else None
         plans = [plan for plan in self.call.record.legs if plan.invitation == fact.action and fact.action]
         targets = tuple(self._target(plan) for plan in plans)
-        return self.call.operate(fact, Operation(fact.operation, connection, request, fact.action, targets))
+        operation = Operation(
+            fact.operation, connection, request, fact.action, targets=targets, about=fact.detail
+        )
+        return self.call.operate(fact, operation)
 
     def _leaver(self, fact: ApiRequested) -> Connection | None:
         known = self.call.connections

@@ -17,6 +17,7 @@ from onhook.acs.models import (
     GetParticipantsResponse,
     RedirectCallRequest,
     RejectCallRequest,
+    StartCallRecordingRequest,
 )
 from onhook.acs.requests import Asked
 from onhook.acs.wire import Model
@@ -135,7 +136,7 @@ def _server_call_id(locator: CallLocator) -> str:
         raise ApiError(
             501,
             "NotImplemented",
-            f"Onhook connects to calls by serverCallId; it has no {named[0].removesuffix('Id')} yet.",
+            f"Onhook finds calls by serverCallId; it has no {named[0].removesuffix('Id')} yet.",
             target=f"$.callLocator.{named[0]}",
         )
     return locator.server_call_id
@@ -156,6 +157,31 @@ def terminate(switchboard: Switchboard, request: Request) -> None:
 def operate(switchboard: Switchboard, request: Request) -> Model | None:
     """Any operation on an open call: what is asked stands in its body, its feature knows the rest."""
     return switchboard.operate(request.resource, request.ids[0], request.body, request.asked)
+
+
+def start_recording(switchboard: Switchboard, request: Request) -> Model:
+    """Exactly one of callLocator and callConnectionId says what to record (specification)."""
+    body = _body(request, StartCallRecordingRequest)
+    named = [
+        name
+        for name, given in (("callLocator", body.call_locator), ("callConnectionId", body.call_connection_id))
+        if given
+    ]
+    if len(named) != 1:
+        said = " and ".join(named) or "none"
+        raise invalid_body(f"Give one of callLocator and callConnectionId; here: {said}.", target="$")
+    if body.call_locator is not None:
+        _server_call_id(body.call_locator)
+    return switchboard.start_recording(request.resource, body, request.asked)
+
+
+def get_recording(switchboard: Switchboard, request: Request) -> Model:
+    return switchboard.get_recording(request.resource, request.ids[0], request.asked)
+
+
+def change_recording(switchboard: Switchboard, request: Request) -> None:
+    """Stop, pause and resume: which one, the operation's name says."""
+    switchboard.change_recording(request.resource, request.ids[0], request.asked)
 
 
 def get_participants(switchboard: Switchboard, request: Request) -> Model:
@@ -243,6 +269,19 @@ BUILT: dict[str, Built] = {
     "updateTranscription": Built(
         operate, "body, 202 and events validated; 400/8523 for a bare language documented"
     ),
+    "startRecording": Built(
+        start_recording,
+        "bodies, answer and RecordingStateChanged validated; 400/8559 documented; without a format mp3, as"
+        " there is no video",
+    ),
+    "getRecordingProperties": Built(
+        get_recording, "answer validated; both spellings of the kind, by version, validated; 404 documented"
+    ),
+    "stopRecording": Built(
+        change_recording, "204 validated; RecordingStateChanged inactive at once, and 404 after it, assumed"
+    ),
+    "pauseRecording": Built(change_recording, "202 validated; pausing twice assumed to change nothing"),
+    "resumeRecording": Built(change_recording, "202 validated; resuming twice assumed to change nothing"),
     "getParticipants": Built(get_participants, "answer validated; one page, paging assumed unnecessary"),
     "getParticipant": Built(
         get_participant, "answer and both encodings of the raw id validated; 404 documented"

@@ -10,6 +10,7 @@ from onhook.acs.models import (
     CallRejectReason,
     ConnectRequest,
     CreateCallRequest,
+    StartCallRecordingRequest,
 )
 from onhook.acs.requests import Asked, Reply
 from onhook.acs.wire import Model
@@ -64,6 +65,16 @@ class Switchboard(Protocol):
         self, resource: Resource, call_connection_id: str, request: Model | None, asked: Asked
     ) -> Model | None:
         """Do `asked.operation` on an open call; its outcome follows as events. The answer's body, or None."""
+        ...
+
+    def start_recording(self, resource: Resource, request: StartCallRecordingRequest, asked: Asked) -> Model:
+        """Record the call that `request` names, by exactly one of callConnectionId and serverCallId."""
+        ...
+
+    def get_recording(self, resource: Resource, recording_id: str, asked: Asked) -> Model: ...
+
+    def change_recording(self, resource: Resource, recording_id: str, asked: Asked) -> None:
+        """Stop, pause or resume it, as `asked.operation` says."""
         ...
 
     def get_participants(self, resource: Resource, call_connection_id: str) -> list[CallParticipant]: ...

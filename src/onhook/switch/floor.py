@@ -86,6 +86,8 @@ class Floor:
         self._by_leg: dict[str, Call] = {}
         self._by_server_call: dict[str, Call] = {}
         self._by_connection: dict[str, Call] = {}  # all connections but the first of each call
+        self._recorded: dict[str, Call] = {}
+        """By recordingId, from the start of a recording to the end of its call."""
         self._on_trunk: Counter[str] = Counter()
         self._from_number: Counter[str] = Counter()
         """Outbound calls by caller id."""
@@ -360,7 +362,7 @@ class Floor:
         body = cloud_event(
             event_id=event_id,
             event_type=publish.type,
-            source=call_source(publish.connection),
+            source=publish.source or call_source(publish.connection),
             data=publish.data,
             api_version=publish.api_version,
             at=at,
@@ -472,6 +474,8 @@ class Floor:
         record = call.record
         del self.calls[record.id]
         self._by_server_call.pop(record.server_call_id, None)
+        for recording in [name for name, each in self._recorded.items() if each is call]:
+            del self._recorded[recording]
         self._by_leg.pop(leg_id(record), None)
         for connection in record.connections:
             self._by_connection.pop(connection.id, None)

@@ -19,6 +19,7 @@ from onhook.acs.models import (
     CallRejectReason,
     ConnectRequest,
     CreateCallRequest,
+    StartCallRecordingRequest,
 )
 from onhook.acs.operations import OPERATIONS
 from onhook.acs.requests import Asked, Reply
@@ -26,6 +27,7 @@ from onhook.acs.wire import Model
 from onhook.calls.call import Call, State, leg_id
 from onhook.calls.directory import Resource
 from onhook.calls.features.feature import Operation, Wanted
+from onhook.calls.features.recordings import Recordings, recording_not_found
 from onhook.calls.inputs import Target
 from onhook.calls.record import CallRecord, Connection, LegPlan
 from onhook.calls.routing import Chosen, NotRouted, choose_trunk
@@ -278,8 +280,11 @@ class Switch(Floor):
     ) -> Model | None:
         """An operation on an open call (calls/features/): the answer's body. Raises ApiError."""
         call, connection = self._find(resource, call_connection_id)
-        feature = call.feature_for(asked.operation)
         operation = Operation(asked.operation, connection, request, self._sources.guid())
+        return self._operate(resource, call, operation, asked)
+
+    def _operate(self, resource: Resource, call: Call, operation: Operation, asked: Asked) -> Model | None:
+        feature = call.feature_for(operation.name)
         feature.check(operation)
         wanted = tuple(
             self._wanted(resource, call, each, operation.action) for each in feature.wants(operation)
@@ -321,7 +326,47 @@ class Switch(Floor):
             request_id=asked.request_id,
             body=body,
             action=operation.action,
+            detail=operation.about,
         )
+
+    def start_recording(self, resource: Resource, request: StartCallRecordingRequest, asked: Asked) -> Model:
+        """Record the call that `request` names by exactly one of its two ids. Raises ApiError."""
+        if request.call_connection_id:
+            call, connection = self._find(resource, request.call_connection_id)
+        else:
+            server_call_id = (request.call_locator and request.call_locator.server_call_id) or ""
+            call, connection = self._seen_by(
+                resource, self._by_server_call.get(server_call_id), server_call_id
+            )
+        operation = Operation(asked.operation, connection, request, self._sources.guid())
+        self._operate(resource, call, operation, asked)
+        self._recorded[operation.action] = call
+        return call.feature(Recordings).shown(operation.action, asked.api_version)
+
+    @staticmethod
+    def _seen_by(resource: Resource, call: Call | None, name: str) -> tuple[Call, Connection]:
+        """The call, and the first connection of `resource` to it; raises the 404/8522 of ACS."""
+        for connection in call.open_connections if call else ():
+            if call and connection.resource == resource.name:
+                return call, connection
+        raise call_not_found(name)
+
+    def get_recording(self, resource: Resource, recording_id: str, asked: Asked) -> Model:
+        call, _ = self._find_recording(resource, recording_id)
+        return call.feature(Recordings).shown(recording_id, asked.api_version)
+
+    def change_recording(self, resource: Resource, recording_id: str, asked: Asked) -> None:
+        """Stop, pause or resume it, as `asked.operation` says. Raises ApiError 404."""
+        call, connection = self._find_recording(resource, recording_id)
+        operation = Operation(asked.operation, connection, None, self._sources.guid(), about=recording_id)
+        self._operate(resource, call, operation, asked)
+
+    def _find_recording(self, resource: Resource, recording_id: str) -> tuple[Call, Connection]:
+        call = self._recorded.get(recording_id)
+        try:
+            return self._seen_by(resource, call, recording_id)
+        except ApiError:
+            raise recording_not_found(recording_id) from None
 
     def get_participants(self, resource: Resource, call_connection_id: str) -> list[CallParticipant]:
         return self._find(resource, call_connection_id)[0].participants

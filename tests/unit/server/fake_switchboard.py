@@ -19,6 +19,10 @@ from onhook.acs.models import (
     CallRejectReason,
     ConnectRequest,
     CreateCallRequest,
+    RecordingKind,
+    RecordingState,
+    RecordingStateResponse,
+    StartCallRecordingRequest,
 )
 from onhook.acs.operations import OPERATIONS
 from onhook.acs.requests import Asked, Reply
@@ -63,6 +67,8 @@ class FakeSwitchboard:
         self.redirected: list[tuple[str, str | None]] = []
         self.joined: list[tuple[str, ConnectRequest]] = []
         self.operated: list[tuple[str, Model | None]] = []
+        self.recorded: list[StartCallRecordingRequest] = []
+        self.recordings_changed: list[tuple[str, str]] = []
         self.replies: dict[str, Reply] = {}
         self.writes = 0
         self.breaks: Exception | None = None
@@ -161,6 +167,23 @@ class FakeSwitchboard:
         self.operated.append((asked.operation, request))
         answer = next(each.response for each in OPERATIONS if each.name == asked.operation)
         return answer() if answer else None
+
+    def start_recording(self, resource: Resource, request: StartCallRecordingRequest, asked: Asked) -> Model:
+        self._break()
+        self.asked.append((resource, asked))
+        self.recorded.append(request)
+        return self.get_recording(resource, f"rec-{len(self.recorded)}", asked)
+
+    def get_recording(self, resource: Resource, recording_id: str, asked: Asked) -> Model:  # as the real one
+        self._break()
+        kind = RecordingKind.AZURE_COMMUNICATION_SERVICES
+        return RecordingStateResponse(
+            recording_id=recording_id, recording_state=RecordingState.ACTIVE, recording_kind=kind
+        )
+
+    def change_recording(self, resource: Resource, recording_id: str, asked: Asked) -> None:  # as above
+        self._break()
+        self.recordings_changed.append((asked.operation, recording_id))
 
     def get_participants(self, resource: Resource, call_connection_id: str) -> list[CallParticipant]:
         targets = self.get_call(resource, call_connection_id).targets or []
