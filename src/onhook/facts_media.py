@@ -187,6 +187,8 @@ OperationEnd: TypeAlias = Literal[
     "stream-failed",  # the WebSocket could not be opened
     "stream-lost",  # it was open, broke, and could not be opened again
     "recording-failed",
+    "not-reached",  # who was called for it did not join: `leg` is the one that was rung
+    "not-referred",  # the far end of `leg` did not come to speak with the target; `referral` has why
     "cancelled",  # the application asked for it, or another operation of its took the place
     "cut-off",  # the call, or the leg that it was for, ended first
     "internal",  # our own code failed
@@ -194,7 +196,7 @@ OperationEnd: TypeAlias = Literal[
 
 
 class OperationEnded(Observed, frozen=True, kw_only=True, gc=False, tag="operation-ended"):
-    """An operation on media came to its end: how, as the operation itself saw it.
+    """An operation of an open call came to its end: how, as the operation itself saw it.
 
     `action` is the name that its `ApiRequested` gave it. Names in the media effects of the operation are the
     same, or begin with it and a dot ("a1.prompt"). `operation` is the name in acs/operations.py, `leg` the
@@ -213,6 +215,10 @@ class OperationEnded(Observed, frozen=True, kw_only=True, gc=False, tag="operati
     http_status: int | None = None
     after_seconds: float = 0.0
     """The time that ran out."""
+    referral: str = ""
+    """Why a REFER came to nothing, as sip/referral.py names it."""
+    sip_status: int | None = None
+    """What the far end said of the target; `detail` is its phrase."""
 
 
 StreamState: TypeAlias = Literal["opened", "failed", "lost", "reopened", "warned", "closed"]

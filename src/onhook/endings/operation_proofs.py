@@ -40,6 +40,8 @@ WORDS: dict[OperationEnd, str] = {
     "stream-failed": "the WebSocket could not be opened",
     "stream-lost": "the WebSocket broke and could not be opened again",
     "recording-failed": "the recording failed",
+    "not-reached": "who was called for it did not join",
+    "not-referred": "the far end did not come to speak with the target",
     "cancelled": "it was cancelled",
     "cut-off": "the call, or the leg that it was for, ended first",
     "internal": "our own code failed",
@@ -90,6 +92,8 @@ def _end(ended: OperationEnded, *, brief: bool) -> str:
         words += f" after {ended.after_seconds:g} s"
     if ended.http_status is not None:
         words += f", HTTP {ended.http_status}"
+    if ended.sip_status is not None:
+        words += f", SIP {ended.sip_status}"
     return _with(words, ended.detail)
 
 

@@ -1,16 +1,21 @@
-"""Operations on media within a call: how each ended, in codes and words, and the facts that prove it.
+"""Operations within a call: how each ended, in codes and words, and the facts that prove it.
 
 A prompt that fails ends no call. So a failed operation has a verdict of its own, with a page as every ending
 has one; what goes well needs none, and its codes stand here. Whoever tells an application of an operation
-takes code, subcode and message from `result_of`, so that events and explanations never differ.
+takes code, subcode and message from `result_of`, so that events and explanations never differ. A party that
+could not be added, or that a transfer did not reach, is judged as a call to it would be.
 """
 
 from typing import NamedTuple
 
+import msgspec
+
 from onhook.endings.codes import category_of
-from onhook.endings.judge import NO_CATEGORY
+from onhook.endings.finding import ordered
+from onhook.endings.judge import NO_CATEGORY, judge_leg
 from onhook.endings.operation_proofs import proofs_of
 from onhook.endings.pages import page
+from onhook.endings.referrals import judge_referral
 from onhook.endings.signals import printable
 from onhook.endings.verdict import Verdict
 from onhook.facts import OperationEnd, OperationEnded, PromptFault, Timeline
@@ -91,6 +96,9 @@ TRANSCRIPTION: dict[str, str] = {
 }
 """Pages that differ for transcription, whose codes are its own."""
 
+OF_PARTIES: frozenset[OperationEnd] = frozenset({"not-reached", "not-referred"})
+"""Ends whose codes are those of a call to the party: `result_of` does not know them."""
+
 NO_FAILURE: frozenset[OperationEnd] = frozenset({*SUCCESSES, "cancelled", "cut-off"})
 """Ends that nobody has to look into: done, or ended with or for the application."""
 
@@ -147,6 +155,8 @@ def failed_operations(timeline: Timeline) -> list[tuple[OperationEnded, Verdict]
 
 
 def _verdict(timeline: Timeline, ended: OperationEnded) -> Verdict | None:
+    if ended.how in OF_PARTIES:
+        return _of_party(timeline, ended)
     result = result_of(ended)
     if not result.ending:
         return None
@@ -162,3 +172,13 @@ def _verdict(timeline: Timeline, ended: OperationEnded) -> Verdict | None:
         evidence=tuple(proofs_of(timeline, ended)),
         confidence=front.confidence,
     )
+
+
+def _of_party(timeline: Timeline, ended: OperationEnded) -> Verdict:
+    """What became of the one who was called, or was to be called by a REFER, as if it had been a call."""
+    if ended.how == "not-referred":
+        verdict = judge_referral(ended.referral, ended.sip_status or 0, ended.detail)
+    else:
+        verdict = judge_leg(timeline, ended.leg)
+    proofs = ordered([*proofs_of(timeline, ended), *verdict.evidence])
+    return msgspec.structs.replace(verdict, evidence=tuple(proofs))

@@ -15,7 +15,7 @@ from onhook.endings.verdict import Verdict
 ReferralFault: TypeAlias = Literal["refused", "target", "untold", "left", "timeout", "undeliverable"]
 """As sip/referral.py names them."""
 
-PAGES: dict[ReferralFault, str] = {
+PAGES: dict[str, str] = {
     "untold": "transfer-untold",
     "timeout": "transfer-untold",
     "left": "transfer-cut-off",
@@ -24,8 +24,8 @@ PAGES: dict[ReferralFault, str] = {
 MAX_PHRASE = 80
 
 
-def judge_referral(fault: ReferralFault, status: int = 0, phrase: str = "") -> Verdict:
-    """`status` decides where there is one of a refusal; else `fault`."""
+def judge_referral(fault: str, status: int = 0, phrase: str = "") -> Verdict:
+    """`status` decides where there is one of a refusal; else `fault`, a ReferralFault."""
     refused = 300 <= status < 700
     found = page(ending_of_status(status) if refused else PAGES.get(fault, "transfer-untold"))
     code, subcode = found.codes(status if refused else None)

@@ -9,6 +9,7 @@ from onhook.acs.errors import ApiError
 from onhook.acs.models import CustomCallingContext
 from onhook.calls.directory import VoiceRoute
 from onhook.calls.features.invitation import Invitation
+from onhook.endings.failures import failures_of
 from onhook.facts import LegDismissed, RouteRefused
 from onhook.lab.rehearsal import CALLEE
 from onhook.machine import Machine, Row
@@ -472,3 +473,19 @@ def withdrawn_and_hung_up() -> None:
         await scene.ends(released=False)
 
     play(act, by_number(n14255550201=f"carrier: ignore cancel\n{RINGS}"))
+
+
+def test_a_party_that_did_not_join_is_a_failure_within_the_call() -> None:
+    async def act(scene: Scene) -> None:
+        scene.add()
+        await asyncio.sleep(2)
+        (failure,) = failures_of(scene.here.store.facts(scene.call_id)).told
+        told = failure.explanation
+        assert (failure.operation, told.ending) == ("addParticipant", "callee-busy")
+        assert scene.result("AddParticipantFailed") == (told.event_code, told.subcode)
+        assert scene.last("AddParticipantFailed")["resultInformation"]["message"] == told.message
+        scene.check_replay()
+        scene.here.hang_up(scene.call_id)
+        await scene.ends("hung-up-by-app")
+
+    play(act, by_number(n14255550201="carrier: 180 Ringing\ncarrier: 486 Busy Here"))

@@ -139,3 +139,61 @@ def test_audio_on_a_screen_and_in_a_report() -> None:
     assert audio_text(legs).splitlines()[:2] == ["Audio", "  trunk carrier, PCMU: good"]
     assert audio_markdown(legs).splitlines()[:3] == ["## Audio", "", "- trunk carrier, PCMU: good"]
     assert audio_text(()) == audio_markdown(()) == ""
+
+
+def invited() -> Story:
+    """A call that is up, and a second telephone that is rung for it."""
+    story = begun().up().wait(2)
+    story.add(ApiRequested(at=story.now, operation="addParticipant", status=202, action="i1"))
+    story.leg = "second"
+    return story.routed("second", "+14255550201").invite().trying().ringing()
+
+
+def over(story: Story, how: OperationEnd, **about: Any) -> Story:
+    operation = "transferToParticipant" if how == "not-referred" else "addParticipant"
+    fact = OperationEnded(at=story.now, leg=story.leg, action="i1", operation=operation, how=how, **about)
+    return story.add(fact)
+
+
+def test_a_party_that_could_not_be_added_is_told_as_a_call_to_it_would_be() -> None:
+    story = over(invited().response(486, "Busy Here").ack(), "not-reached")
+    (failure,) = failures_of(story.facts).told
+    told = failure.explanation
+    assert (failure.operation, told.ending, told.code, told.subcode) == (
+        "addParticipant",
+        "callee-busy",
+        486,
+        560486,
+    )
+    assert [exhibit.shows for exhibit in told.evidence] == [
+        "the application asked for it (addParticipant)",
+        "the call was offered to trunk second",
+        "trunk second reported 180: the phone rang",
+        "trunk second refused with 486 Busy Here",
+        "who was called for it did not join",
+    ]
+
+
+@pytest.mark.parametrize("how", ["done", "cancelled", "cut-off"])
+def test_an_invitation_that_went_well_or_was_taken_back_is_no_failure(how: OperationEnd) -> None:
+    assert failures_of(over(invited(), how).facts).told == ()
+
+
+@pytest.mark.parametrize(
+    ("referral", "status", "pair"),
+    [("target", 486, (486, 560486)), ("refused", 603, (603, 560603)), ("timeout", None, (408, 560408))],
+)
+def test_a_transfer_by_refer_is_told_by_what_the_far_end_says(
+    referral: str, status: int | None, pair: tuple[int, int]
+) -> None:
+    story = begun().up()
+    story.add(ApiRequested(at=story.now, operation="transferToParticipant", status=202, action="i1"))
+    over(story, "not-referred", referral=referral, sip_status=status, detail="Whatever")
+    (failure,) = failures_of(story.facts).told
+    told = failure.explanation
+    assert told.evidence[-1].shows.startswith("the far end did not come to speak with the target")
+    if status:
+        assert (told.code, told.subcode, told.sip_status) == (*pair, status)
+        assert f"SIP {status}: Whatever" in told.evidence[-1].shows
+    else:
+        assert told.ending == "transfer-untold"

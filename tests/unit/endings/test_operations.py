@@ -10,6 +10,7 @@ from onhook.endings.judge import judge
 from onhook.endings.operations import (
     BY_STATUS,
     NO_FAILURE,
+    OF_PARTIES,
     SUCCESSES,
     ending_of,
     failed_operations,
@@ -34,7 +35,7 @@ from onhook.facts import (
 )
 from timelines import begun
 
-ENDS: tuple[OperationEnd, ...] = get_args(OperationEnd)
+ENDS: tuple[OperationEnd, ...] = tuple(how for how in get_args(OperationEnd) if how not in OF_PARTIES)
 FAULTS: tuple[PromptFault, ...] = get_args(PromptFault)
 
 

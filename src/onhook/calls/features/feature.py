@@ -1,6 +1,6 @@
 """The shape of a feature, and what it is asked."""
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
@@ -10,7 +10,8 @@ from onhook.calls.inputs import Target
 from onhook.calls.legs import Leg
 from onhook.calls.record import Connection
 from onhook.calls.states import State
-from onhook.facts import Fact
+from onhook.effects import Record
+from onhook.facts import Fact, OperationEnd, OperationEnded
 from onhook.machine import Outputs
 from onhook.sip.referral import ReferSignal
 
@@ -55,6 +56,19 @@ class Wanted(msgspec.Struct, frozen=True):
     """The caller id to show; empty for the call's own."""
     refers: str = ""
     """The trunk that would call the number in our place, if the route leads there."""
+
+
+def ended(call: "Host", asked: Operation, how: OperationEnd, **about: Any) -> Record:
+    """The fact that an operation is over; `about` are its other fields."""
+    fact = OperationEnded(
+        at=call.now,
+        action=asked.action,
+        operation=asked.name,
+        connection=asked.connection.id,
+        how=how,
+        **about,
+    )
+    return Record(fact)
 
 
 class Feature:

@@ -8,16 +8,19 @@ import msgspec
 from onhook.acs.identifiers import identify
 from onhook.acs.models import AddParticipantFailed, AddParticipantSucceeded
 from onhook.calls.events import DONE, operation_event, result_of
-from onhook.calls.features.feature import Operation
+from onhook.calls.features.feature import Operation, ended
 from onhook.calls.legs import Leg
 from onhook.calls.states import RELEASE_SECONDS
 from onhook.effects import Effect, Record
 from onhook.endings.verdict import Verdict
-from onhook.facts import TimerFired
+from onhook.facts import OperationEnd, TimerFired
 from onhook.machine import Machine, Outputs, rows
 
 if TYPE_CHECKING:
     from onhook.calls.host import Host
+
+
+TAKEN_BACK = "the application took the invitation back"
 
 
 class State(Enum):
@@ -86,11 +89,15 @@ class Invitation(Machine[State]):
 
     def succeed(self, _: Joined) -> Outputs:
         self.due = None
-        return [self._told(AddParticipantSucceeded)]
+        return [ended(self.call, self.asked, "done", leg=self.leg_id), self._told(AddParticipantSucceeded)]
 
-    def fail(self, _: object) -> Outputs:
+    def fail(self, _: Lost | TimeOver) -> Outputs:
+        return self._lose("not-reached")
+
+    def _lose(self, how: OperationEnd) -> Outputs:
         self.due = None
-        return self.call.judged(self.leg_id, self.event)
+        over = ended(self.call, self.asked, how, leg=self.leg_id)
+        return [over, *self.call.judged(self.leg_id, self.event)]
 
     def withdraw(self, _: TimeOver) -> Outputs:
         self.due = self.call.now + RELEASE_SECONDS
@@ -103,12 +110,13 @@ class Invitation(Machine[State]):
         self.due = None
         leg = self.leg
         assert leg is not None
-        return self.call.dismiss(leg, "cancelled")
+        over = ended(self.call, self.asked, "cancelled", leg=self.leg_id, detail=TAKEN_BACK)
+        return [*self.call.dismiss(leg, "cancelled"), over]
 
-    def drop(self, dropped: Dropped) -> Outputs:
+    def drop(self, _: Dropped) -> Outputs:
         leg = self.leg
         gone = self.call.dismiss(leg, "call-over") if leg is not None else []
-        return [*gone, *self.fail(dropped)]
+        return [*gone, *self._lose("cut-off")]
 
     TABLE = {
         (State.RINGING, Joined): (State.JOINED, succeed),

@@ -5,14 +5,14 @@ the participant's trunk calls the target itself, and takes the participant along
 """
 
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from onhook.acs.identifiers import identify
 from onhook.acs.models import CallTransferAccepted, CallTransferFailed
 from onhook.calls.events import DONE, operation_event, result_of
-from onhook.calls.features.feature import Operation
+from onhook.calls.features.feature import Operation, ended
 from onhook.calls.legs import Leg
 from onhook.calls.offering import Manner
 from onhook.calls.states import RELEASE_SECONDS
@@ -20,7 +20,7 @@ from onhook.calls.user_leg import UserLeg
 from onhook.effects import Effect, Record
 from onhook.endings.referrals import ReferralFault, judge_referral
 from onhook.endings.verdict import Verdict
-from onhook.facts import TimerFired
+from onhook.facts import OperationEnd, TimerFired
 from onhook.machine import Machine, Outputs, rows
 
 if TYPE_CHECKING:
@@ -133,6 +133,9 @@ class Transfer(Machine[State]):
             transferee=identify(self.transferee.party),
         )
 
+    def _over(self, how: OperationEnd, **about: Any) -> Record:
+        return ended(self.call, self.asked, how, **about)
+
     # Actions: the target is called from here
 
     def begin(self, begun: Begun) -> Outputs:
@@ -150,14 +153,15 @@ class Transfer(Machine[State]):
         assert target is not None
         for leg in (self.transferee, target):
             leg.held = leg.muted = False  # nobody could undo it
-        told: Outputs = [self._accepted()]
+        told: Outputs = [self._over("done", leg=self.target_id), self._accepted()]
         if self.group:
             return [*told, *call.set_aside([self.transferee, target], self.asked.action)]
         return [*told, *call.leave_to_themselves(self.asked.connection)]
 
     def fail(self, _: object) -> Outputs:
         self.due = None
-        return self.call.judged(self.target_id, self.event)
+        over = self._over("not-reached", leg=self.target_id)
+        return [over, *self.call.judged(self.target_id, self.event)]
 
     def withdraw(self, _: TimeOver) -> Outputs:
         self.due = self.call.now + RELEASE_SECONDS
@@ -170,7 +174,7 @@ class Transfer(Machine[State]):
         self.due = None
         target = self.target
         gone = self.call.dismiss(target, "call-over") if target is not None else []
-        return [*gone, self.event(judge_referral("left"))]
+        return [*gone, self._over("cut-off"), self.event(judge_referral("left"))]
 
     # Actions: the far end calls it
 
@@ -183,14 +187,22 @@ class Transfer(Machine[State]):
         call, leg = self.call, self.transferee
         left = [] if self.group else call.leave(self.asked.connection, "transferred")
         gone = [*call.dismiss(leg, "transferred"), *call.settle(leg)]
-        return [self._accepted(), *call.free_media(self.plan), *left, *gone]
+        over = self._over("done", leg=leg.id)
+        return [over, self._accepted(), *call.free_media(self.plan), *left, *gone]
 
     def refused(self, refused: NotAccepted) -> Outputs:
         told = self.event(judge_referral(refused.why, refused.status, refused.phrase))
-        return [told, *self.call.free_media(self.plan)]
+        over = self._over(
+            "not-referred",
+            leg=self.transferee.id,
+            detail=refused.phrase,
+            referral=refused.why,
+            sip_status=refused.status or None,
+        )
+        return [over, told, *self.call.free_media(self.plan)]
 
     def cut_off_refer(self, _: object) -> Outputs:
-        return [self.event(judge_referral("left")), *self.call.free_media(self.plan)]
+        return [self._over("cut-off"), self.event(judge_referral("left")), *self.call.free_media(self.plan)]
 
     TABLE = {
         (State.NEW, Begun): (State.CALLING, begin),
