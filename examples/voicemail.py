@@ -98,6 +98,7 @@ class Voicemail:
             recording_channel_type=RecordingChannel.MIXED,
             recording_format_type=RecordingFormat.WAV,
         )
+        say(f"{name} is recorded")
         await self.client.get_call_connection(name).start_recognizing_media(
             RecognizeInputType.DTMF,
             PhoneNumberIdentifier(self.callers[name]),

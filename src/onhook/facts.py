@@ -316,6 +316,8 @@ class FaultRaised(Observed, frozen=True, kw_only=True, gc=False, tag="fault"):
 
     where: str
     traceback: str
+    survived: bool = False
+    """The call went on: what failed is something that was done for it, a prompt or a recording."""
 
 
 Fact: TypeAlias = (

@@ -215,7 +215,9 @@ def _restart(reading: Reading, _fact: ServerRestarted, number: int) -> None:
     reading.end(number, "restart")
 
 
-def _fault(reading: Reading, _fact: FaultRaised, number: int) -> None:
+def _fault(reading: Reading, fact: FaultRaised, number: int) -> None:
+    if fact.survived:
+        return
     if not reading.ended:
         reading.fault = number
     reading.end(number, "fault")

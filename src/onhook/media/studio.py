@@ -131,7 +131,8 @@ class Studio:
         if leg or room:
             text = "".join(traceback.format_exception(error))
             where = f"media: {type(effect).__name__}"
-            self._handler(room or leg, FaultRaised(at=self._now(), leg=leg, where=where, traceback=text))
+            fact = FaultRaised(at=self._now(), leg=leg, where=where, traceback=text, survived=True)
+            self._handler(room or leg, fact)
 
 
 def _nobody_performs(effect: MediaEffect) -> None:

@@ -42,6 +42,7 @@ module_app menu.so
 module_app ctrl_tcp.so
 ctrl_tcp_listen 127.0.0.1:{control_port}
 snd_path {folder}
+{listening}
 """
 COLOURS = re.compile(r"\x1b\[[\d;]*m")
 Event: TypeAlias = dict[str, Any]
@@ -60,6 +61,8 @@ class Kit:
     """It insists on SRTP, with keys in its session description."""
     records: bool = False
     """What it hears is kept in files, see `Phone.heard`."""
+    port: int = 0
+    """Where it takes calls; 0: the system draws one."""
 
     @property
     def modules(self) -> str:
@@ -104,6 +107,10 @@ class Phone:
         """One after the other, each as an RFC 4733 event that begins with its key and ends with the next."""
         for key in keys:
             self._command("sndcode", key)
+
+    def mute(self) -> None:
+        """It says silence from now on; again: the tone."""
+        self._command("mute")
 
     def hang_up(self) -> None:
         """Also gives up a call that is not answered yet."""
@@ -203,7 +210,11 @@ class Phone:
 def _configure(folder: Path, control_port: int, kit: Kit) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     config = CONFIG.format(
-        modules=MODULES, control_port=control_port, folder=folder, modules_of_kit=kit.modules
+        modules=MODULES,
+        control_port=control_port,
+        folder=folder,
+        modules_of_kit=kit.modules,
+        listening=f"sip_listen 127.0.0.1:{kit.port}" if kit.port else "",
     )
     (folder / "config").write_text(config)
     (folder / "accounts").write_text(kit.account)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from onhook.endings.attempts import Attempt, Reading
 from onhook.endings.reading import read
 from onhook.endings.reading_parties import ends_call
-from onhook.facts import SipSeen, Timeline
+from onhook.facts import FaultRaised, SipSeen, Timeline
 from timelines import SAMPLES, Story, begun
 
 
@@ -297,3 +297,10 @@ def test_damaged_messages_are_read_without_raising(ending: str, data: st.DataObj
             timeline.append(fact)
     reading = read(timeline)
     assert 0 <= reading.ended <= len(timeline)
+
+
+def test_a_fault_that_the_call_survived_ends_nothing_and_decides_nothing() -> None:
+    story = begun().up()
+    story.add(FaultRaised(at=story.now, where="media: PlayPrompt", traceback="Boom", survived=True))
+    reading = read(story.facts)
+    assert (reading.fault, reading.ended) == (0, 0)
