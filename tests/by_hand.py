@@ -79,9 +79,18 @@ class Phone:
     voice: Sound = field(default_factory=lambda: np.zeros(160, np.int16))
     lose: Callable[[int], bool] = lambda _: False
     """Whether the packet of that number is lost on its way to us."""
+    delay: Callable[[int], float] = lambda _: 0.0
+    """Ticks that the packet of that number is under way."""
+    frame: int = 160
+    """Samples of a packet."""
+    drift: float = 0.0
+    """By how much its clock is faster than ours: 1e-4 is 100 ppm."""
     talks: bool = True
     packets: list[Packet] = field(default_factory=list[Packet])
     sent: int = 0
+    ticks: int = 0
+    elapsed: float = 0.0
+    underway: list[tuple[float, bytes]] = field(default_factory=list[tuple[float, bytes]])
     ssrc: int = 0x1000
     sequence: int = 65_500
     timestamp: int = 0xFFFFF000
@@ -96,25 +105,36 @@ class Phone:
         self.host, self.port = self.socket.getsockname()[:2]
 
     def speak(self) -> None:
-        """The next 20 ms."""
-        if self.talks:
-            places = (self.sent * 160 + np.arange(160)) % len(self.voice)
-            law = g711.PCMA if self.codec == "PCMA" else g711.PCMU
-            sums = self.voice[places].astype(np.int32)[None]
-            payload = g711.encode(sums, np.array([law])).tobytes()
-            self.send(payload, TYPES[self.codec])
-        self.sequence = (self.sequence + self.talks) & 0xFFFF
-        self.timestamp = (self.timestamp + 160) & 0xFFFFFFFF
-        self.sent += 1
+        """Let 20 ms pass."""
+        self.ticks += 1
+        arriving = [data for due, data in self.underway if due <= self.ticks]
+        self.underway = [(due, data) for due, data in self.underway if due > self.ticks]
+        for data in arriving:
+            self.socket.sendto(data, self.to)
+        self.elapsed += 160 * (1 + self.drift)
+        while (self.sent + 1) * self.frame <= self.elapsed + 1e-6:
+            if self.talks:
+                self.send(self.encoded(self.sent * self.frame), TYPES[self.codec])
+            self.sequence = (self.sequence + self.talks) & 0xFFFF
+            self.timestamp = (self.timestamp + self.frame) & 0xFFFFFFFF
+            self.sent += 1
+
+    def encoded(self, place: int) -> bytes:
+        """A packet of the voice from there."""
+        places = (place + np.arange(self.frame)) % len(self.voice)
+        law = g711.PCMA if self.codec == "PCMA" else g711.PCMU
+        return g711.encode(self.voice[places].astype(np.int32)[None], np.array([law])).tobytes()
 
     def send(self, payload: bytes, payload_type: int, *, marker: bool = False, timestamp: int = -1) -> None:
         if self.lose(self.sent):
             return
         at = self.timestamp if timestamp < 0 else timestamp
         second = payload_type | (0x80 if marker else 0)
-        self.socket.sendto(
-            struct.pack("!BBHII", 0x80, second, self.sequence, at, self.ssrc) + payload, self.to
-        )
+        header = struct.pack("!BBHII", 0x80, second, self.sequence, at, self.ssrc)
+        if late := self.delay(self.sent):
+            self.underway.append((self.ticks + late, header + payload))
+        else:
+            self.socket.sendto(header + payload, self.to)
 
     def listen(self) -> None:
         while True:

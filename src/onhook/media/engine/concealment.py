@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from onhook.media.engine.rows import FRAME
+from onhook.media.engine.rows import EMPTY, FRAME
 from onhook.media.parts import Samples
 
 MOST_FRAMES: Final = 3
@@ -24,6 +24,10 @@ _FADES: Final = ((1.0, 0.85), (1.0, 0.6), (1.0, 0.0))
 """Of each concealed frame, against what was played before it."""
 _RAMPS: Final = np.array([np.linspace(begin, end, FRAME) for begin, end in _FADES], np.float32)
 _OFFSETS: Final = np.arange(FRAME)
+FADE: Final = 40
+"""5 ms, back from concealment."""
+_RISE: Final = np.linspace(0, 1, FADE, dtype=np.float32)
+_FALL: Final = np.linspace(1, 0, _SEAM, endpoint=False, dtype=np.float32)
 
 
 def lags(history: NDArray[np.float32]) -> NDArray[np.intp]:
@@ -43,16 +47,46 @@ def lags(history: NDArray[np.float32]) -> NDArray[np.intp]:
     return found
 
 
-def concealed(history: Samples, run: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+def continued(history: Samples, run: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
     """The next 20 ms after `history` (rows, 320). `run` counts the frames concealed before, by row."""
-    past = history.astype(np.float32)
+    frames = np.zeros((len(history), FRAME), np.float32)
+    alive = np.flatnonzero(run < MOST_FRAMES)
+    if not len(alive):
+        return frames
+    past = history[alive].astype(np.float32)
     lag = lags(past)
     length = past.shape[1]
-    places = length - lag[:, None] + _OFFSETS % lag[:, None]
-    frames: NDArray[np.float32] = np.take_along_axis(past, places, axis=1)
+    made = np.take_along_axis(past, length - lag[:, None] + _OFFSETS % lag[:, None], axis=1)
     # the step from the last sample to the repeated ones is spread over 2 ms
     step = past[:, -1] - past[np.arange(len(past)), length - 1 - lag]
-    frames[:, :_SEAM] += step[:, None] * np.linspace(1.0, 0.0, _SEAM, endpoint=False, dtype=np.float32)
-    frames *= _RAMPS[np.minimum(run, MOST_FRAMES - 1)]
-    frames[run >= MOST_FRAMES] = 0
+    made[:, :_SEAM] += step[:, None] * _FALL
+    frames[alive] = made * _RAMPS[run[alive]]
     return frames
+
+
+def filled(
+    history: Samples, frames: Samples, run: NDArray[np.integer[Any]]
+) -> tuple[Samples, NDArray[np.bool_]]:
+    """`frames` with their first hole filled, and faded into what follows it; whether it reaches the end."""
+    holes = frames == EMPTY
+    begin = np.argmax(holes, axis=1)
+    joined = np.concatenate((history, np.where(holes, 0, frames)), axis=1)
+    length = history.shape[1]
+    before = np.take_along_axis(joined, begin[:, None] + np.arange(length), axis=1)
+    made = continued(before, run)
+    places: NDArray[np.intp] = _OFFSETS - begin[:, None]
+    made = np.take_along_axis(made, np.maximum(places, 0), axis=1)
+    solid = ~holes & (places > 0)
+    after = np.where(solid.any(axis=1), np.argmax(solid, axis=1), FRAME)
+    rise = np.clip((_OFFSETS - after[:, None] + 1) / FADE, 0, 1)
+    real = np.where(holes, 0, frames)
+    mended = np.where(places < 0, frames, made + (real - made) * np.where(holes, 0, rise))
+    return np.rint(mended).astype(np.int16), after == FRAME
+
+
+def faded(history: Samples, frames: Samples, run: NDArray[np.integer[Any]]) -> Samples:
+    """`frames`, which came, entered smoothly from what would have been concealed."""
+    made = continued(history, run)[:, :FADE]
+    mended = frames.copy()
+    mended[:, :FADE] = np.rint(made + (frames[:, :FADE] - made) * _RISE)
+    return mended

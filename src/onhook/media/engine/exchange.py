@@ -76,7 +76,7 @@ class Exchange:
         self.legs: dict[int, Leg] = {}
         """By row."""
         self._posted: deque[Callable[[], None]] = deque()
-        self._buffer = JitterBuffer(rows, Depths(2 * FRAME, FRAME, 10 * FRAME))
+        self._buffer = JitterBuffer(rows, Depths(2 * FRAME, 10 * FRAME))
         self._reception = Reception(
             rows,
             self._buffer,
@@ -129,7 +129,7 @@ class Exchange:
 
     def _play(self, group: int, roster: Roster, number: int, now: float) -> None:
         self._turns[group] += 1
-        heard = self._buffer.read(roster.rows, self._turns[group] & 1)
+        heard = self._buffer.read(roster.rows, self._turns[group])
         self._measure(roster.rows, heard)
         sums = mixing.mixed(roster, heard)
         played = _NO_SOUND
@@ -332,6 +332,7 @@ class Exchange:
 
     def _event(self, event: Event) -> None:
         if event.kind != DIGIT:
+            self._buffer.hush(event.row, event.payload)
             return
         digits = self._digits_in.get(event.row)
         if digits is None:

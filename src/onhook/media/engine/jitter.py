@@ -5,7 +5,8 @@ is what a stream begins with (`depth`), grows when packets come too late, and sh
 early: so it follows jitter, and the clock of the far end, which is never quite ours.
 
 If nothing is left to be played, `play` waits: when the packet then comes, it was late, and the delay has
-grown by what we waited. If it never comes, the next one ends the wait where it would have stood.
+grown by what we waited. If it never comes, the next one ends the wait where it would have stood. After some
+60 ms the leg pauses, until something comes.
 """
 
 from typing import Final, NamedTuple
@@ -14,22 +15,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onhook.media.engine import concealment, g711
-from onhook.media.engine.packets import Packets, Rowed
+from onhook.media.engine.g711 import FULL_SCALE
+from onhook.media.engine.packets import HEADER_BYTES, Packets, Rowed
 from onhook.media.engine.rows import A_LAW, EMPTY, FRAME, MU_LAW, RING, RING_FRAMES, Rows
+from onhook.media.engine.stretching import lengthened, shortened
 from onhook.media.parts import Samples
 
 LONGEST: Final = 6 * FRAME
 """Samples of a packet that can be played: 120 ms."""
+MARGIN: Final = FRAME // 2 + FRAME // 4
+"""15 ms: so early packets may come at least, before the delay is made shorter."""
+LATE_IN_WINDOW: Final = 2
+"""Packets too late in a window, for which the delay is made longer."""
+FITTING_TURNS: Final = 100
+"""The delay is reconsidered each 2 s …"""
+FITTED_TURNS: Final = 10
+"""… and changed by one seam each 200 ms at most, …"""
+MOST_FITTED: Final = 16
+"""… of so many legs of a group in one tick."""
 _OFFSETS: Final = np.arange(FRAME)
-_FADE: Final = np.linspace(0, 1, 40, dtype=np.float32)
-"""5 ms, back from concealment."""
+_NOISE: Final = np.random.default_rng(3389).standard_normal(50 * FRAME).astype(np.float32)
 
 
 class Depths(NamedTuple):
-    """In samples, multiples of a frame."""
+    """Delays in samples: what a stream begins with, and the longest."""
 
     first: int
-    least: int
     most: int
 
 
@@ -39,7 +50,7 @@ class Heard(NamedTuple):
     frames: Samples
     """(rows, 160)"""
     audible: NDArray[np.bool_]
-    """Rows whose far end was heard; the frames of others are silent."""
+    """Rows whose far end was heard; the frames of others are silent, or comfort noise."""
 
 
 class JitterBuffer:
@@ -53,15 +64,65 @@ class JitterBuffer:
         rows.last_timestamp[which] = timestamps
         rows.last_position[which] = 0
         rows.playing[which] = False
-        rows.depth[which] = np.maximum(rows.depth[which], self._depths.first)
+        rows.noise[which] = 0
 
     def put(self, packets: Packets, kinds: NDArray[np.uint8]) -> None:
         """One packet of voice a row."""
-        rows, which, size = self._rows, packets.rows, packets.size
-        length = size
-        step = (packets.timestamp - rows.last_timestamp[which] + 0x80000000 & 0xFFFFFFFF) - 0x80000000
-        position = rows.last_position[which] + step
-        rows.last_timestamp[which] = packets.timestamp
+        rows, which = self._rows, packets.rows
+        position = self._position(packets)
+        slack = position - rows.play[which]
+        rows.least_slack[which] = np.minimum(rows.least_slack[which], slack)
+        rows.window[which] += 1
+        late = slack + packets.size <= 0
+        rows.late[which] += late
+        rows.late_in_window[which] += late
+        rows.received[which] += ~late
+        rows.quiet[which] = False
+        rows.noise[which] = 0
+        usable = ~late & (packets.size > 0) & (packets.size <= LONGEST) & (kinds <= A_LAW)
+        if not usable.all():
+            packets, kinds, position = packets.only(usable), kinds[usable], position[usable]
+        if len(kinds):
+            rows.end[packets.rows] = np.maximum(rows.end[packets.rows], position + packets.size)
+            self._write(packets, kinds, position)
+
+    def hush(self, row: int, payload: bytes) -> None:
+        """Comfort noise until voice comes: its level, in -dBov, is the first byte (RFC 3389 section 3.1)."""
+        if payload:
+            self._rows.quiet[row] = True
+            self._rows.noise[row] = FULL_SCALE * 10 ** (-(payload[0] & 0x7F) / 20)
+
+    def read(self, which: Rowed, turn: int) -> Heard:
+        """20 ms of each of these rows. `turn` counts the ticks of their group."""
+        rows = self._rows
+        if turn % FITTED_TURNS == 0:
+            self._fit(which, turn)
+        play = rows.play[which]
+        frames = self._taken(which, play)
+        playing = rows.playing[which]
+        if not playing.all():
+            self._rest(which, frames, ~playing)
+        rows.play[which] = play + np.where(playing, FRAME, 0)
+        audible = playing & ~rows.quiet[which]
+        missing = np.flatnonzero(frames.min(axis=1, initial=0) == EMPTY)
+        lost = np.flatnonzero(rows.concealed[which])
+        if len(missing):
+            self._conceal(which, frames, missing, turn)
+            audible[missing] &= rows.playing[which[missing]]
+        if len(lost):
+            self._recover(which, frames, np.setdiff1d(lost, missing), turn)
+        rows.history[which, turn & 1] = frames
+        return Heard(frames, audible)
+
+    # in
+
+    def _position(self, packets: Packets) -> NDArray[np.int64]:
+        """Where the packets belong, after `play` was moved where it must be."""
+        rows, which = self._rows, packets.rows
+        timestamp = packets.timestamp
+        step = (timestamp - rows.last_timestamp[which] + 0x80000000 & 0xFFFFFFFF) - 0x80000000
+        position: NDArray[np.int64] = rows.last_position[which] + step
+        rows.last_timestamp[which] = timestamp
         rows.last_position[which] = position
         start = ~rows.playing[which]
         if start.any():
@@ -70,110 +131,34 @@ class JitterBuffer:
         if starved.any():
             self._end_wait(which[starved], position[starved])
         slack = position - rows.play[which]
-        early = slack > self._depths.most + FRAME
-        far = early | (slack < -RING)
-        if far.any():
-            for row, place in zip(which[far].tolist(), position[far].tolist(), strict=True):
-                self._skip(row, place - int(rows.depth[row]))
-            slack = position - rows.play[which]
-        rows.least_slack[which] = np.minimum(rows.least_slack[which], slack)
-        rows.window[which] += 1
-        late = slack + length <= 0
-        usable = ~late & (size > 0) & (length <= LONGEST) & (kinds <= A_LAW)
-        rows.late[which] += late
-        rows.received[which] += ~late
-        rows.quiet[which] = False
-        if not usable.all():
-            packets, kinds, position = packets.only(usable), kinds[usable], position[usable]
-        if len(kinds):
-            rows.end[packets.rows] = np.maximum(rows.end[packets.rows], position + packets.size)
-            self._write(packets, kinds, position)
-
-    def read(self, which: Rowed, parity: int) -> Heard:
-        """20 ms of each of these rows; `parity` changes with every tick."""
-        rows = self._rows
-        play = rows.play[which]
-        frames = self._taken(which, play)
-        playing = rows.playing[which]
-        frames[~playing] = 0
-        rows.play[which] = play + np.where(playing, FRAME, 0)
-        audible = playing & ~rows.quiet[which]
-        missing = np.flatnonzero(frames.min(axis=1, initial=0) == EMPTY)
-        lost = np.flatnonzero(rows.concealed[which])
-        if len(missing):
-            self._conceal(which, frames, missing, play, parity)
-            audible[missing] &= rows.concealed[which[missing]] <= concealment.MOST_FRAMES
-        if len(lost):
-            self._recover(which, frames, np.setdiff1d(lost, missing), parity)
-        rows.history[which, parity] = frames
-        return Heard(frames, audible)
-
-    def _taken(self, which: Rowed, play: NDArray[np.int64]) -> Samples:
-        """The samples, which are then no longer in the ring."""
-        if (play % FRAME).any():
-            places = (which * RING)[:, None] + (play[:, None] + _OFFSETS) % RING
-            frames: Samples = self._flat.take(places)
-            self._flat[places] = EMPTY
-            return frames
-        slot = (play // FRAME) % RING_FRAMES
-        frames = self._rows.ring[which, slot]
-        self._rows.ring[which, slot] = EMPTY
-        return frames
-
-    def _conceal(
-        self, which: Rowed, frames: Samples, missing: Rowed, play: NDArray[np.int64], parity: int
-    ) -> None:
-        """Fill what is missing of `frames`, and wait where nothing is left to be played."""
-        rows = self._rows
-        gone = which[missing]
-        quiet = rows.quiet[gone]
-        wait = ~quiet & (rows.end[gone] <= play[missing]) & (rows.starved[gone] < self._depths.most)
-        waiting = gone[wait]
-        rows.play[waiting] -= FRAME
-        rows.starved[waiting] += FRAME
-        run = rows.concealed[gone]
-        made = concealment.concealed(
-            self._history(gone, parity), np.where(quiet, concealment.MOST_FRAMES, run)
-        )
-        rows.concealed[gone] = np.where(quiet, 0, run + 1)
-        holes = frames[missing]
-        frames[missing] = np.where(holes == EMPTY, np.rint(made), holes)
-
-    def _recover(self, which: Rowed, frames: Samples, back: Rowed, parity: int) -> None:
-        """Fade from what would have been concealed next to what came."""
-        rows = self._rows
-        again = which[back]
-        made = concealment.concealed(self._history(again, parity), rows.concealed[again])[:, : len(_FADE)]
-        real = frames[back, : len(_FADE)]
-        frames[back, : len(_FADE)] = np.rint(made + (real - made) * _FADE)
-        rows.concealed[again] = 0
-
-    def _history(self, which: Rowed, parity: int) -> Samples:
-        """The last 40 ms that were played."""
-        past = self._rows.history[which]
-        return np.concatenate((past[:, parity], past[:, 1 - parity]), axis=1)
+        far = (slack > self._depths.most) | (slack < -RING)
+        for entry in np.flatnonzero(far).tolist():
+            self._skip(int(which[entry]), int(position[entry]) - self._depths.first)
+        return position
 
     def _start(self, which: Rowed, position: NDArray[np.int64]) -> None:
         rows = self._rows
         rows.ring[which] = EMPTY
-        rows.play[which] = position - rows.depth[which]
+        rows.play[which] = position - self._depths.first
         rows.end[which] = position
         rows.playing[which] = True
         rows.starved[which] = 0
         rows.concealed[which] = 0
+        rows.start[which] = position
         self._watch(which)
 
     def _watch(self, which: Rowed) -> None:
         """Begin a new window in which the least slack is looked for."""
-        self._rows.least_slack[which] = RING
-        self._rows.window[which] = 0
+        rows = self._rows
+        rows.least_slack[which] = RING
+        rows.window[which] = rows.late_in_window[which] = rows.misfit[which] = 0
 
     def _end_wait(self, which: Rowed, position: NDArray[np.int64]) -> None:
-        """Something came at last: go on with it where it stands, at most `depth` before it."""
+        """Something came at last: go on with it where it stands, not later than a stream begins."""
         rows = self._rows
-        waited = np.minimum(position, rows.play[which] + rows.starved[which])
-        waited = np.maximum(waited, rows.play[which])
-        rows.play[which] = np.maximum(waited, position - rows.depth[which])
+        play = rows.play[which]
+        waited = np.maximum(np.minimum(position, play + rows.starved[which]), play)
+        rows.play[which] = np.maximum(waited, position - self._depths.first)
         rows.starved[which] = 0
 
     def _skip(self, row: int, to: int) -> None:
@@ -183,17 +168,12 @@ class JitterBuffer:
         if to < play or to - play >= RING:
             rows.ring[row] = EMPTY
         else:
-            ring = self._flat[row * RING : (row + 1) * RING]
-            begin, stop = play % RING, to % RING
-            if begin < stop:
-                ring[begin:stop] = EMPTY
-            elif to != play:
-                ring[begin:] = EMPTY
-                ring[:stop] = EMPTY
+            self._flat[row * RING + np.arange(play, to) % RING] = EMPTY
         rows.play[row] = to
+        self._watch(np.array([row]))
 
     def _write(self, packets: Packets, kinds: NDArray[np.uint8], position: NDArray[np.int64]) -> None:
-        whole = (packets.size == FRAME) & (position % FRAME == 0) & (packets.start == 12)
+        whole = (packets.size == FRAME) & (position % FRAME == 0) & (packets.start == HEADER_BYTES)
         if whole.all():
             self._write_frames(packets, kinds, position)
             return
@@ -203,18 +183,116 @@ class JitterBuffer:
         self._write_any(packets.only(odd), kinds[odd], position[odd])
 
     def _write_frames(self, packets: Packets, kinds: NDArray[np.uint8], position: NDArray[np.int64]) -> None:
-        """The usual: 20 ms behind a plain header."""
-        samples = g711.decode(packets.data[:, 12 : 12 + FRAME], kinds - MU_LAW)
-        self._rows.ring[packets.rows, (position // FRAME) % RING_FRAMES] = samples
+        """The usual: 20 ms behind a plain header, all of them still to be played."""
+        samples = g711.decode(packets.data[:, HEADER_BYTES : HEADER_BYTES + FRAME], kinds - MU_LAW)
+        rows, which = self._rows, packets.rows
+        if (position < rows.play[which]).any():
+            self._put_samples(which, samples, position, packets.size)
+        else:
+            rows.ring[which, (position // FRAME) % RING_FRAMES] = samples
 
     def _write_any(self, packets: Packets, kinds: NDArray[np.uint8], position: NDArray[np.int64]) -> None:
-        longest = int(packets.size.max())
-        offsets = np.arange(longest)
-        entries = np.arange(len(kinds))[:, None]
+        offsets = np.arange(int(packets.size.max()))
         columns = np.minimum(packets.start[:, None] + offsets, packets.data.shape[1] - 1)
-        samples = g711.decode(packets.data[entries, columns], kinds - MU_LAW)
-        places = (packets.rows * RING)[:, None] + (position[:, None] + offsets) % RING
-        inside = (offsets < packets.size[:, None]) & (
-            position[:, None] + offsets >= self._rows.play[packets.rows][:, None]
-        )
-        self._flat[places[inside]] = samples[inside]
+        codes = np.take_along_axis(packets.data, columns, axis=1)
+        self._put_samples(packets.rows, g711.decode(codes, kinds - MU_LAW), position, packets.size)
+
+    def _put_samples(
+        self, which: Rowed, samples: Samples, position: NDArray[np.int64], size: NDArray[np.int64]
+    ) -> None:
+        """Of each row the first `size` samples, as far as they are still to be played."""
+        offsets = np.arange(int(samples.shape[1]))
+        positions: NDArray[np.int64] = position[:, None] + offsets
+        wanted = (offsets < size[:, None]) & (positions >= self._rows.play[which][:, None])
+        places = (which * RING)[:, None] + positions % RING
+        self._flat[places[wanted]] = samples[wanted]
+
+    # out
+
+    def _taken(self, which: Rowed, play: NDArray[np.int64]) -> Samples:
+        """The samples, which are then no longer in the ring."""
+        ring = self._rows.ring
+        slot = (play // FRAME) % RING_FRAMES
+        frames: Samples = ring[which, slot]
+        odd = np.flatnonzero(play % FRAME)
+        if not len(odd):
+            ring[which, slot] = EMPTY
+            return frames
+        places = (which[odd] * RING)[:, None] + (play[odd][:, None] + _OFFSETS) % RING
+        frames[odd] = self._flat.take(places)
+        self._flat[places] = EMPTY
+        even = play % FRAME == 0
+        ring[which[even], slot[even]] = EMPTY
+        return frames
+
+    def _rest(self, which: Rowed, frames: Samples, resting: NDArray[np.bool_]) -> None:
+        """Silence, or comfort noise (RFC 3389), where nothing plays."""
+        frames[resting] = 0
+        noisy = np.flatnonzero(resting & (self._rows.noise[which] > 0))
+        if len(noisy):
+            rows = which[noisy]
+            begin = (self._rows.play[rows] + rows * 1009) % (len(_NOISE) - FRAME)
+            self._rows.play[rows] += FRAME  # so that the noise goes on; a stream that begins sets it anew
+            frames[noisy] = np.rint(_NOISE[begin[:, None] + _OFFSETS] * self._rows.noise[rows][:, None])
+
+    def _conceal(self, which: Rowed, frames: Samples, missing: Rowed, turn: int) -> None:
+        """Fill what is missing of `frames`, and wait or pause where nothing is left to be played."""
+        rows = self._rows
+        gone = which[missing]
+        before = rows.start[gone] >= rows.play[gone]  # the delay in which a stream begins
+        silent = rows.quiet[gone] | before
+        run = np.where(silent, concealment.MOST_FRAMES, rows.concealed[gone])
+        filled, whole = concealment.filled(self._history(gone, turn), frames[missing], run)
+        frames[missing] = filled
+        short = rows.play[gone] - rows.end[gone]
+        rows.concealed[gone] = np.where(whole & ~silent, rows.concealed[gone] + 1, 0)
+        over = (short > 0) & (run >= concealment.MOST_FRAMES)
+        rows.playing[gone[over]] = False
+        rows.concealed[gone[over]] = 0
+        waiting = (short > 0) & ~over
+        rows.play[gone[waiting]] -= short[waiting]
+        rows.starved[gone[waiting]] += short[waiting]
+
+    def _recover(self, which: Rowed, frames: Samples, back: Rowed, turn: int) -> None:
+        """Fade from what would have been concealed next to what came."""
+        rows = self._rows
+        again = which[back]
+        frames[back] = concealment.faded(self._history(again, turn), frames[back], rows.concealed[again])
+        rows.concealed[again] = 0
+
+    def _history(self, which: Rowed, turn: int) -> Samples:
+        """The last 40 ms that were played."""
+        past = self._rows.history[which]
+        return np.concatenate((past[:, turn & 1], past[:, 1 - (turn & 1)]), axis=1)
+
+    # fitting the delay
+
+    def _fit(self, which: Rowed, turn: int) -> None:
+        rows = self._rows
+        if turn % FITTING_TURNS == 0:
+            known = which[rows.playing[which] & (rows.window[which] > FITTING_TURNS // 5)]
+            least = rows.least_slack[known]
+            early = least > MARGIN + FRAME
+            late = rows.late_in_window[known] >= LATE_IN_WINDOW
+            self._watch(known)
+            rows.misfit[known] = np.where(early, least - MARGIN, np.where(late, np.minimum(least, -1), 0))
+        for row in which[rows.misfit[which] != 0][:MOST_FITTED].tolist():
+            self._move(row, turn)
+
+    def _move(self, row: int, turn: int) -> None:
+        """One seam nearer to the delay that fits."""
+        rows = self._rows
+        play, misfit = int(rows.play[row]), int(rows.misfit[row])
+        places = row * RING + np.arange(play, play + 2 * FRAME) % RING
+        sound = self._flat[places]
+        if misfit > 0 and (sound != EMPTY).all():
+            made, moved = shortened(sound)
+            self._flat[places] = np.concatenate((np.full(moved, EMPTY), made, sound[moved + FRAME :]))
+            rows.play[row] = play + moved
+            rows.misfit[row] = max(0, misfit - moved) if misfit - moved > FRAME else 0
+        elif misfit < 0 and (sound[:FRAME] != EMPTY).all():
+            made, moved = lengthened(self._history(np.array([row]), turn)[0], sound[:FRAME])
+            places = row * RING + np.arange(play - moved, play - moved + FRAME) % RING
+            self._flat[places] = made
+            rows.play[row] = play - moved
+            rows.misfit[row] = min(0, misfit + moved)

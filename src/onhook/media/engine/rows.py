@@ -116,9 +116,12 @@ class Rows:
         self.starved = _array(count, np.int32)
         self.concealed = _array(count, np.int32)
         self.quiet = _array(count, np.bool_)
-        self.depth = _array(count, np.int32)
+        self.start = _array(count, np.int64)
+        self.noise = _array(count, np.float32)
         self.least_slack = _array(count, np.int32)
         self.window = _array(count, np.int32)
+        self.late_in_window = _array(count, np.int32)
+        self.misfit = _array(count, np.int32)
         self.history = _array(count, np.int16, (2, FRAME))
 
     def clear(self, row: int) -> None:
@@ -128,7 +131,7 @@ class Rows:
                 array[row] = 0
         for payload_type, kind in STATIC_TYPES:
             self.kinds[row, payload_type] = kind
-        self.room[row] = -1
+        self.room[row] = self.tick[row] = -1
 
     def law_of(self, kind: int) -> int:
         return g711.PCMA if kind == A_LAW else g711.PCMU

@@ -31,7 +31,8 @@ class Sending:
 
     def _send(self, which: Rowed, sums: NDArray[np.int32], tick: int, digits: dict[int, Update]) -> None:
         rows, out, count = self._rows, self._out, len(which)
-        elapsed = np.maximum(tick - rows.tick[which], 0)
+        begun = rows.tick[which]
+        elapsed = np.where(begun < 0, 0, np.maximum(tick - begun, 0))
         rows.timestamp[which] += (elapsed * FRAME).astype(np.uint32)
         rows.tick[which] = tick
         out.data[:count, HEADER_BYTES : HEADER_BYTES + FRAME] = g711.encode(sums, rows.law[which])
