@@ -1,4 +1,4 @@
-"""What networks do to packets, and what is heard of it: lost, late, doubled, in disorder, by another clock."""
+"""What networks do to packets, and what is heard of it: lost, late, doubled, in disorder, another clock."""
 
 import random
 import struct

@@ -72,7 +72,8 @@ def filled(
     begin = np.argmax(holes, axis=1)
     joined = np.concatenate((history, np.where(holes, 0, frames)), axis=1)
     length = history.shape[1]
-    before = np.take_along_axis(joined, begin[:, None] + np.arange(length), axis=1)
+    window: NDArray[np.intp] = begin[:, None] + np.arange(int(length))
+    before = np.take_along_axis(joined, window, axis=1)
     made = continued(before, run)
     places: NDArray[np.intp] = _OFFSETS - begin[:, None]
     made = np.take_along_axis(made, np.maximum(places, 0), axis=1)
