@@ -158,7 +158,7 @@ class ByHand:
     """The engine and its telephones. `run` lets time pass."""
 
     def __init__(self, settings: MediaSettings = SETTINGS, **how: Any) -> None:
-        self.engine = EmbeddedEngine(settings, by_hand=True, **how)
+        self.engine = EmbeddedEngine(settings, by_hand=True, now=lambda: self.now, **how)
         self.now, self.number = 1e9, 0
         self.phones: dict[str, Phone] = {}
         self.facts: list[tuple[str, Fact]] = []

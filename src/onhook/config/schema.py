@@ -226,6 +226,29 @@ class MediaSettings:
     rtpengine_ready: int = setting(
         kinds.whole(1, 10_000, 32), _FLEET["ready"], "Ports kept ready at each rtpengine for the next calls."
     )
+    tone_ms: int = setting(
+        kinds.whole(40, 8_000, 250), _MEDIA["tone_ms"], "How long a digit that we send lasts, in ms."
+    )
+    tone_gap_ms: int = setting(
+        kinds.whole(20, 8_000, 100),
+        _MEDIA["tone_gap_ms"],
+        "The pause between two digits that we send, in ms.",
+    )
+    first_delay_ms: int = setting(
+        kinds.whole(20, 200, 40),
+        _MEDIA["first_delay_ms"],
+        "Delay of the jitter buffer when a stream begins, in ms; it then fits itself to the network.",
+    )
+    most_delay_ms: int = setting(
+        kinds.whole(60, 1_000, 200),
+        _MEDIA["most_delay_ms"],
+        "The longest delay of the jitter buffer, in ms.",
+    )
+    realtime: bool = setting(
+        kinds.SWITCH,
+        _MEDIA["realtime"],
+        "Ask the system to serve the media thread before all else, where it lets us.",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

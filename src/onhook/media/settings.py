@@ -18,6 +18,16 @@ class MediaSettings:
     """RTP that stands still for so long has stopped (`RtpStopped`); 0: it is never said to."""
     max_packets_a_tick: int = 8
     """Read from one leg in one tick (20 ms, so 400 packets/s); the rest waits for the next tick."""
+    tone_ms: int = 250
+    """How long a digit that we send lasts (RFC 4733) …"""
+    tone_gap_ms: int = 100
+    """… and how long the pause between two is."""
+    first_delay_ms: int = 40
+    """Delay of the jitter buffer when a stream begins; it fits itself to the network from there."""
+    most_delay_ms: int = 200
+    """Packets that come so much too early make the jitter buffer jump instead of growing."""
+    realtime: bool = True
+    """Ask the system to serve the media thread before all others, where it lets us (SCHED_RR)."""
 
     def __post_init__(self) -> None:
         """Raises ValueError, naming the setting."""

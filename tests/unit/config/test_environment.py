@@ -225,6 +225,11 @@ VALUES = {
     "storage_http": "never",
     "plain_ws": "never",
     "max_message_bytes": "65536",
+    "tone_ms": "300",
+    "tone_gap_ms": "120",
+    "first_delay_ms": "60",
+    "most_delay_ms": "300",
+    "realtime": "false",
 }
 
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -375,6 +376,36 @@ async def test_it_can_have_the_lock_beside_a_loop_that_never_rests() -> None:
             await asyncio.sleep(0)
         assert media.close("a").sent >= 10  # of 50; with Python's own setting it was seen to be 2
     assert sys.getswitchinterval() == pytest.approx(before)
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+async def test_the_thread_asks_to_be_served_first(monkeypatch: pytest.MonkeyPatch, *, allowed: bool) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def schedule(thread: int, policy: int, parameters: os.sched_param) -> None:
+        asked.append((thread, policy))
+        if not allowed:
+            raise PermissionError
+
+    monkeypatch.setattr(os, "sched_setscheduler", schedule)
+    async with engine() as (media, far_end):
+        media.open("a")
+        media.start(far_end.start("a"))
+        await far_end.packets(2)  # whether or not
+        assert asked == [(0, os.SCHED_RR)]
+        assert media._clockwork.realtime is allowed
+
+
+async def test_it_does_not_ask_if_it_must_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    def schedule(*_: Any) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(os, "sched_setscheduler", schedule)
+    async with engine(replace(SETTINGS, realtime=False)) as (media, far_end):
+        media.open("a")
+        media.start(far_end.start("a"))
+        await far_end.packets(2)
+        assert not media._clockwork.realtime
 
 
 async def test_stopping_twice_or_before_any_leg_is_no_fault() -> None:

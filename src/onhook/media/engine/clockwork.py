@@ -7,6 +7,7 @@ so that a late or missed tick shifts nothing after it.
 import contextlib
 import ctypes
 import logging
+import os
 import sys
 import threading
 import time
@@ -32,8 +33,13 @@ _TIMER_SLACK: Final = 29  # PR_SET_TIMERSLACK, linux/prctl.h
 class Clockwork:
     """`tick(group, number)` is called on the thread; it rests while `idle()`."""
 
-    def __init__(self, tick: Callable[[int, int], None], idle: Callable[[], bool]) -> None:
-        self._tick, self._idle = tick, idle
+    def __init__(
+        self, tick: Callable[[int, int], None], idle: Callable[[], bool], *, realtime: bool = False
+    ) -> None:
+        """`realtime` asks the system to serve the thread before all others; it may say no."""
+        self._tick, self._idle, self._wanted = tick, idle, realtime
+        self.realtime = False
+        """Whether the system let it."""
         self._thread: threading.Thread | None = None
         self._work = threading.Event()
         self._stopping = False
@@ -64,6 +70,7 @@ class Clockwork:
 
     def _run(self) -> None:
         _wake_on_time()
+        self.realtime = self._wanted and _first_of_all()
         number = 0
         while not self._stopping:
             self._work.wait()
@@ -96,3 +103,14 @@ def _wake_on_time() -> None:
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(_TIMER_SLACK, ctypes.c_ulong(1))
+
+
+def _first_of_all() -> bool:
+    """Ask for this thread to run as soon as it can (sched(7)); needs CAP_SYS_NICE or RLIMIT_RTPRIO."""
+    if sys.platform != "linux":
+        return False
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    except OSError:
+        return False
+    return True

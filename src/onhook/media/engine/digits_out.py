@@ -15,8 +15,8 @@ _LONGEST: Final = 0xFFFF
 class Tones(NamedTuple):
     """In samples at 8,000 Hz."""
 
-    tone: int = 2000
-    gap: int = 800
+    tone: int
+    gap: int
 
 
 class Update(NamedTuple):

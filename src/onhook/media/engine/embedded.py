@@ -59,7 +59,8 @@ class EmbeddedEngine:
             herald=self.herald,
             arrivals=self._arrivals,
         )
-        self._clockwork = Clockwork(self._tick, lambda: self.exchange.idle)
+        self._clockwork = Clockwork(self._tick, lambda: self.exchange.idle, realtime=self._settings.realtime)
+        self._tones = Tones(self._settings.tone_ms * 8, self._settings.tone_gap_ms * 8)
         self._legs: dict[str, Leg] = {}
         self._held_ports: dict[str, Port] = {}
         self._closed_junk = 0
@@ -148,7 +149,7 @@ class EmbeddedEngine:
             self._post(partial(tell, "the far end did not agree to telephone-event (RFC 4733)"))
         else:
             try:
-                digits = DigitsOut(effect.digits, Tones())
+                digits = DigitsOut(effect.digits, self._tones)
             except ValueError as error:
                 self._post(partial(tell, str(error)))
                 return

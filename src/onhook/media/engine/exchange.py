@@ -76,7 +76,7 @@ class Exchange:
         self.legs: dict[int, Leg] = {}
         """By row."""
         self._posted: deque[Callable[[], None]] = deque()
-        self._buffer = JitterBuffer(rows, Depths(2 * FRAME, 10 * FRAME))
+        self._buffer = JitterBuffer(rows, Depths(settings.first_delay_ms * 8, settings.most_delay_ms * 8))
         self._reception = Reception(
             rows,
             self._buffer,
