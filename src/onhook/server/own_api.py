@@ -28,8 +28,8 @@ from onhook.acs.callback_uri import is_loopback
 from onhook.acs.errors import ApiError, call_not_found, shown
 from onhook.calls.record import CallRecord
 from onhook.endings.pages import pages
-from onhook.facts import Fact
 from onhook.server import explanations
+from onhook.server.discretion import call_fields, fact_fields
 from onhook.server.own_pages import call_page, calls_page
 from onhook.server.settings import ServerSettings
 from onhook.server.switchboard import Archive
@@ -86,7 +86,7 @@ class OwnApi:
         records = self._archive.calls(self._limit(request))
         if _form(request, "json", "html") == "html":
             return Response(calls_page(records), media_type=HTML)
-        return _json({"calls": [_call_json(record) for record in records]})
+        return _json({"calls": [call_fields(record) for record in records]})
 
     async def call(self, request: Request) -> Response:
         record = self._record(request)
@@ -94,8 +94,8 @@ class OwnApi:
         if _form(request, "json", "html") == "html":
             told = explanations.tell(record, timeline)
             return Response(call_page(record, told.text(), told.ladder_svg()), media_type=HTML)
-        facts = [_fact_json(number, fact) for number, fact in enumerate(timeline, 1)]
-        return _json({"call": _call_json(record), "facts": facts})
+        facts = [{"number": number, **fact_fields(fact)} for number, fact in enumerate(timeline, 1)]
+        return _json({"call": call_fields(record), "facts": facts})
 
     async def why(self, request: Request) -> Response:
         record = self._record(request)
@@ -166,22 +166,6 @@ def _form(request: Request, default: str, *others: str) -> str:
 
 def _json(value: Any, status: int = 200) -> Response:
     return Response(msgspec.json.format(msgspec.json.encode(value), indent=2), status, media_type=JSON)
-
-
-def _call_json(record: CallRecord) -> dict[str, Any]:
-    """The record; of the callback address not the query, where applications put their keys."""
-    fields: dict[str, Any] = msgspec.to_builtins(record)
-    address, mark, _ = record.callback_uri.partition("?")
-    return {**fields, "callback_uri": address + ("?…" if mark else "")}
-
-
-def _fact_json(number: int, fact: Fact) -> dict[str, Any]:
-    """A fact with its number; bytes as text, what is no UTF-8 escaped."""
-    fields: dict[str, Any] = msgspec.to_builtins(fact, builtin_types=(bytes,))
-    for name, value in fields.items():
-        if isinstance(value, bytes):
-            fields[name] = value.decode(errors="backslashreplace")
-    return {"number": number, **fields}
 
 
 def _forbidden(why: str) -> ApiError:
