@@ -142,7 +142,7 @@ async def running(config: Config) -> AsyncGenerator[Running, None]:
         stack.push_async_callback(grid.close)
         carrier = await _start_carrier(config, stack)
         network = await _start_network(config, stack)
-        made = await make_studio(Surroundings(config, now, certificates, lambda: keys.url), stack)
+        made = await make_studio(_surroundings(config, now, certificates, keys), stack)
         shelf = _shelf(config)
         routing = _live_routing(config, store)
         switch = _switch(
@@ -207,6 +207,18 @@ def _switch(
         limits=call_limits(config),
         announcer=Announcements(grid),
         context_key=context_key(Path(config.server.data_directory)),
+    )
+
+
+def _surroundings(
+    config: Config, now: Callable[[], float], certificates: CertificatePaths | None, keys: TokenKeys
+) -> Surroundings:
+    return Surroundings(
+        config,
+        now,
+        certificates,
+        url=lambda: keys.url,
+        stream_token=lambda resource_id: keys.stream_token(resource_id, now()),
     )
 
 

@@ -1,16 +1,18 @@
 """Wires the media of calls: the engine, and the parts beside it that play, listen, record and stream."""
 
 import contextlib
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
 
 from onhook import __version__
 from onhook.config import Config
-from onhook.config.parts import fleet_settings, media_settings, recording_settings
+from onhook.config.parts import fleet_settings, media_settings, recording_settings, stream_settings
 from onhook.delivery.refused_networks import RefusedNetworks
 from onhook.media.engine.embedded import EmbeddedEngine
 from onhook.media.parts import Engine
@@ -27,6 +29,8 @@ from onhook.media.speech.espeak import Espeak
 from onhook.media.speech.settings import SpeechSettings, plain
 from onhook.media.speech.speaking import Speaking
 from onhook.media.speech.workers import Workers
+from onhook.media.streams.dialling import make_session
+from onhook.media.streams.streams import Streams
 from onhook.media.studio import Studio
 from onhook.server.certificates import CertificatePaths, client_context
 from onhook.server.recordings_api import places
@@ -41,6 +45,8 @@ class Surroundings:
     certificates: CertificatePaths | None
     url: Callable[[], str]
     """Where this server is reached, once it listens."""
+    stream_token: Callable[[str], str]
+    """A token for a WebSocket to an application of the resource with this id."""
 
 
 class Made(NamedTuple):
@@ -76,9 +82,38 @@ async def make_studio(around: Surroundings, stack: contextlib.AsyncExitStack) ->
         resource_id_of={each.name: each.id for each in config.directory.resources}.__getitem__,
     )
     stack.push_async_callback(recordings.close)
-    studio = Studio(engine, prompts=Prompts(engine, sources, now=now), recordings=recordings, now=now)
+    streams = _streams(around, engine, trust, stack)
+    studio = Studio(
+        engine,
+        prompts=Prompts(engine, sources, now=now),
+        recordings=recordings,
+        streams=streams,
+        now=now,
+    )
     stack.callback(studio.stop)
     return Made(studio, recordings, health)
+
+
+def _streams(
+    around: Surroundings, engine: Engine, trust: ssl.SSLContext | None, stack: contextlib.AsyncExitStack
+) -> Streams:
+    config = around.config
+    ids = {each.name: each.id for each in config.directory.resources}
+    session = make_session(
+        trust=trust,
+        open_socket=RefusedNetworks(config.delivery.refused_networks).open_socket,
+        user_agent=f"onhook/{__version__}",
+    )
+    stack.push_async_callback(session.close)
+    streams = Streams(
+        engine,
+        stream_settings(config),
+        now=around.now,
+        session=lambda: session,
+        authorize=lambda resource: f"Bearer {around.stream_token(ids[resource])}" if resource in ids else "",
+    )
+    stack.push_async_callback(streams.close)
+    return streams
 
 
 async def _start_engine(
@@ -112,7 +147,10 @@ def _locations(around: Surroundings) -> Callable[[str], Locations]:
     host = around.config.recording.public_host
 
     def locate(document: str) -> Locations:
-        base = f"https://{host}" if host else around.url().rstrip("/")
+        base = around.url().rstrip("/")
+        if host:  # without a port of its own it has that of the server
+            port = urlsplit(base).port
+            base = f"https://{host}" if ":" in host or port is None else f"https://{host}:{port}"
         return Locations(*(f"{base}{path}" for path in places(document)))
 
     return locate

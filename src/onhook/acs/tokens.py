@@ -3,6 +3,7 @@
 | Token    | For whom                         | Life            | Claims                                |
 |----------|----------------------------------|-----------------|---------------------------------------|
 | callback | the application, with each event | 5 minutes       | iss, aud (resource id), jti, iat, nbf, exp |
+| stream   | the application, with each WebSocket | 24 hours    | the same (documented for streaming)       |
 | user     | clients of a communication user  | 60–1440 minutes | skypeid, acsScope, resourceId, scp, csi,   |
 |          |                                  |                 | iat, exp; ours: iss, jti, gen              |
 
@@ -26,6 +27,7 @@ from onhook.acs.errors import shown
 
 ALGORITHM = "RS256"
 CALLBACK_TOKEN_SECONDS = 300
+STREAM_TOKEN_SECONDS = 24 * 3600
 MAX_TOKEN_LENGTH = 8192
 SCP = 1792
 """A mask of rights whose bits are not documented; every recorded token had this one."""
@@ -59,8 +61,10 @@ def sign(claims: Mapping[str, object], key: TokenKey) -> str:
     return jwt.encode(dict(claims), key.private, ALGORITHM, headers={"kid": key.id})
 
 
-def callback_claims(*, issuer: str, resource_id: str, jti: str, now: float) -> dict[str, object]:
-    """`now` is Unix seconds; the token dies five minutes later."""
+def callback_claims(
+    *, issuer: str, resource_id: str, jti: str, now: float, life_seconds: int = CALLBACK_TOKEN_SECONDS
+) -> dict[str, object]:
+    """`now` is Unix seconds."""
     issued = int(now)
     return {
         "iss": issuer,
@@ -68,7 +72,7 @@ def callback_claims(*, issuer: str, resource_id: str, jti: str, now: float) -> d
         "jti": jti,
         "iat": issued,
         "nbf": issued,
-        "exp": issued + CALLBACK_TOKEN_SECONDS,
+        "exp": issued + life_seconds,
     }
 
 

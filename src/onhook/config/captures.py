@@ -29,7 +29,7 @@ class RecordingSettings:
     public_host: str = setting(
         kinds.MAYBE_ENDPOINT,
         "",
-        "host[:port] of the URLs of files, if not the server's own; goes into its certificate.",
+        "Host of the URLs of files if not the server's own, :port if it differs; goes into its certificate.",
     )
     chunk_hours: float = setting(
         kinds.hours(0.001, 6, 4),

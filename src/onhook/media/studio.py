@@ -26,7 +26,7 @@ from onhook.effects import (
     StopRecording,
     UpdateStream,
 )
-from onhook.facts import FaultRaised, MediaMeasured
+from onhook.facts import DigitHeard, Fact, FaultRaised, MediaMeasured
 from onhook.media.parts import Engine, FactHandler
 
 log = logging.getLogger(__name__)
@@ -51,6 +51,12 @@ class Part(Protocol[E_contra]):
         ...
 
 
+class Streaming(Part[OpenStream | UpdateStream | CloseStream], Protocol):
+    """Streams are told the keys that are pressed, too."""
+
+    def hear(self, fact: DigitHeard) -> None: ...
+
+
 class Studio:
     """`switch.world.Media` from its parts. A part that is None is not there: its effects are told as faults.
 
@@ -64,10 +70,10 @@ class Studio:
         prompts: Part[PlayPrompt | StopPrompt] | None = None,
         listening: Part[Listen | StopListening] | None = None,
         recordings: Part[StartRecording | ChangeRecording | StopRecording] | None = None,
-        streams: Part[OpenStream | UpdateStream | CloseStream] | None = None,
+        streams: Streaming | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._engine, self._now = engine, now
+        self._engine, self._now, self._streams = engine, now, streams
         self._handler: FactHandler = _nobody
         parts: Sequence[tuple[Part[Any] | None, Sequence[type[MediaEffect]]]] = (
             (prompts, (PlayPrompt, StopPrompt)),
@@ -103,7 +109,7 @@ class Studio:
     def on_fact(self, handler: FactHandler) -> None:
         """`handler(owner, fact)` on the event loop; the last handler wins."""
         self._handler = handler
-        self._engine.on_fact(handler)
+        self._engine.on_fact(self._engine_told)
         for part in self._parts:
             part.on_fact(handler)
 
@@ -115,6 +121,11 @@ class Studio:
             except Exception:
                 log.exception("media: %s did not stop", type(part).__name__)
         self._engine.stop()
+
+    def _engine_told(self, owner: str, fact: Fact) -> None:
+        if isinstance(fact, DigitHeard) and self._streams is not None:
+            self._streams.hear(fact)
+        self._handler(owner, fact)
 
     def _mix(self, effect: Mix) -> None:
         if not effect.voices:

@@ -26,7 +26,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from onhook.acs.tokens import ALGORITHM, CALLBACK_TOKEN_SECONDS, TokenKey, callback_claims, public_jwk, sign
+from onhook.acs.tokens import (
+    ALGORITHM,
+    CALLBACK_TOKEN_SECONDS,
+    STREAM_TOKEN_SECONDS,
+    TokenKey,
+    callback_claims,
+    public_jwk,
+    sign,
+)
 from onhook.calls.outbox import OutboxEvent
 from onhook.server.files import write_whole
 
@@ -99,6 +107,17 @@ class TokenKeys:
     def callback_token(self, resource_id: str, now: float) -> str:
         """For one event of a call of that resource; never the same twice."""
         claims = callback_claims(issuer=self.issuer, resource_id=resource_id, jti=str(uuid4()), now=now)
+        return self.sign(claims)
+
+    def stream_token(self, resource_id: str, now: float) -> str:
+        """For one WebSocket to an application of that resource."""
+        claims = callback_claims(
+            issuer=self.issuer,
+            resource_id=resource_id,
+            jti=str(uuid4()),
+            now=now,
+            life_seconds=STREAM_TOKEN_SECONDS,
+        )
         return self.sign(claims)
 
     def key_set(self) -> dict[str, Any]:

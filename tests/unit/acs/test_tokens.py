@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from onhook.acs.tokens import (
     MAX_TOKEN_LENGTH,
+    STREAM_TOKEN_SECONDS,
     TokenKey,
     Unreadable,
     callback_claims,
@@ -50,6 +51,13 @@ def unreadable(token: str, *known: int) -> str:
     read = read_token(token, keys(*known))
     assert isinstance(read, Unreadable), read
     return read.why
+
+
+def test_a_token_for_a_websocket_lives_for_a_day() -> None:
+    claims = callback_claims(
+        issuer="https://onhook", resource_id=RESOURCE, jti="j", now=NOW, life_seconds=STREAM_TOKEN_SECONDS
+    )
+    assert claims["exp"] == 1_795_433_981 + 24 * 3600
 
 
 def test_a_callback_token_says_who_and_for_whom_and_dies_in_five_minutes() -> None:

@@ -40,7 +40,7 @@ async def studio(folder: Path, **settings: str) -> AsyncGenerator[Studio]:
     given = {"SERVER__DATA_DIRECTORY": str(folder), "MEDIA__FIRST_PORT": "17000", "MEDIA__LAST_PORT": "17100"}
     config = load(None, {f"ONHOOK_{name}": value for name, value in {**given, **settings}.items()})
     async with contextlib.AsyncExitStack() as stack:
-        around = Surroundings(config, time.time, None, lambda: "https://localhost:8443/")
+        around = Surroundings(config, time.time, None, lambda: "https://localhost:8443/", str.upper)
         made = await make_studio(around, stack)
         await made.recordings.recover()
         yield made.studio
@@ -60,7 +60,12 @@ async def test_a_text_is_spoken_into_a_room(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "begins"), [("", "https://localhost:8443/v1/"), ("rec.local:8443", "https://rec.local:8443/v1/")]
+    ("host", "begins"),
+    [
+        ("", "https://localhost:8443/v1/"),
+        ("rec.local:443", "https://rec.local:443/v1/"),
+        ("rec.local", "https://rec.local:8443/v1/"),
+    ],
 )
 async def test_a_recording_says_where_it_is_fetched(tmp_path: Path, host: str, begins: str) -> None:
     async with studio(tmp_path, RECORDING__PUBLIC_HOST=host) as made:

@@ -70,6 +70,9 @@ class NotedPart:
         self.asked.append(("stop", self.engine.stopped))
         self._break("stop")
 
+    def hear(self, fact: DigitHeard) -> None:
+        self.asked.append(fact)
+
     def _break(self, method: str) -> None:
         if method == self.broken:
             raise RuntimeError(f"no {method} today")
@@ -131,6 +134,7 @@ def test_facts_of_the_engine_and_of_parts_reach_one_handler() -> None:
     assert handler
     handler("room", started)
     assert scene.facts == [("leg", digit), ("room", started)]
+    assert {name: part.asked for name, part in scene.parts.items() if part.asked} == {"streams": [digit]}
 
 
 def test_a_room_closes_in_the_parts_while_the_engine_still_has_it() -> None:

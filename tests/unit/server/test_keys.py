@@ -228,6 +228,15 @@ def test_every_event_has_a_token_of_its_own(tmp_path: Path) -> None:
     assert all(claims["aud"] == RESOURCE for claims in read if isinstance(claims, dict))
 
 
+def test_every_websocket_has_a_token_of_its_own_for_a_day(tmp_path: Path) -> None:
+    made = keys(tmp_path)
+    tokens = [made.stream_token(RESOURCE, NOW) for _ in range(2)]
+    read = [claims for token in tokens if isinstance(claims := read_token(token, made.public), dict)]
+    assert len({claims["jti"] for claims in read}) == 2
+    assert {(claims["aud"], claims["exp"] - claims["iat"]) for claims in read} == {(RESOURCE, 24 * 3600)}
+    assert LONGEST_TOKEN_SECONDS >= 24 * 3600  # so that its key is kept until it is dead
+
+
 def test_an_event_of_nobodys_call_goes_without(tmp_path: Path) -> None:
     assert authorization(keys(tmp_path), [NOW])(event("gone")) == ""
 
