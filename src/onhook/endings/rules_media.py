@@ -132,20 +132,27 @@ def unheard(words: Words) -> Find:
 
 
 def relay_failed(reading: Reading) -> Finding | None:
-    """The rtpengine of the leg did not carry it, and nothing was heard."""
+    """The rtpengine of the leg did not carry it, and nothing was heard from then on."""
     attempt = reading.attempt
     if attempt is None or not attempt.answer:
         return None
     ours = reading.stop_kind == "no-rtp"
     counted = say.media(reading, attempt.media)
-    if (not ours and _hung_up(reading) is None) or (counted is not None and counted.received):
+    if not ours and _hung_up(reading) is None:
         return None
     for number, fact in enumerate(reading.timeline, 1):
-        if isinstance(fact, RelayFailed) and fact.leg == attempt.leg:
+        if isinstance(fact, RelayFailed) and fact.leg == attempt.leg and not _heard_after(counted, fact.at):
             shows = f"rtpengine {fact.engine} did not carry the audio: {printable(fact.why, 160)}"
             found = _found(reading, attempt, Proof(number, shows))
             return found if ours else _with_pair(attempt, found)
     return None
+
+
+def _heard_after(counted: MediaMeasured | None, at: float) -> bool:
+    """Did packets come after that? If it is not known when they came, they did."""
+    if counted is None or not counted.received:
+        return False
+    return counted.last_received_at is None or counted.last_received_at > at
 
 
 def _hung_up(reading: Reading) -> Attempt | None:

@@ -226,6 +226,9 @@ class Desk:
         kept = await self._ask(f"/onhook/calls/{call}")
         return Told(await self._ask(f"/onhook/calls/{call}/why"), kept["facts"])
 
+    async def health(self) -> Json:
+        return await self._ask("/onhook/health")
+
     async def _ask(self, path: str) -> Json:
         assert self._http
         async with self._http.get(path, params={"format": "json"}) as response:

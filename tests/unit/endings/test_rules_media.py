@@ -8,8 +8,10 @@ from onhook.endings.reading import read
 from onhook.endings.rules_media import MIN_PACKETS, MIN_TALK_SECONDS, far_end_sends
 from onhook.endings.verdict import Verdict
 from onhook.facts import Timeline
-from timelines import ANSWER, FIRST, OFFER, Story, answered, begun
+from timelines import ANSWER, FIRST, OFFER, START, Story, answered, begun
 
+HEARD_AT = START + 5
+"""Within the first talk."""
 CLEAR = {"sent": 400, "received": 0}
 MEDIA_ENDINGS = ("media-relay-failed", "srtp-mismatch", "codec-not-agreed", "one-way-audio", "no-rtp-ever")
 
@@ -60,6 +62,12 @@ LOOK_ALIKES: list[tuple[str, Timeline]] = [
     # The relay
     ("media-relay-failed", over(talk(begun().up().relay_fails())).media(**CLEAR).facts),
     ("media-relay-failed", talk(begun().up().relay_fails()).rtp_stops().given_up().facts),
+    ("media-relay-failed", over(talk(talk().relay_fails())).media(last=HEARD_AT).facts),
+    (
+        "media-relay-failed",
+        talk().relay_fails().rtp_stops(received=400).given_up().media(last=HEARD_AT).facts,
+    ),
+    ("hung-up-by-phone", over(talk(talk().relay_fails())).media(last=HEARD_AT + 60).facts),
     ("hung-up-by-phone", over(talk(begun().up().relay_fails())).media(sent=400, received=400).facts),
     ("hung-up-by-phone", over(talk(begun().up().relay_fails(), seconds=1)).media(sent=0, received=0).facts),
     ("hung-up-by-network", over(talk(begun().up().relay_fails()), "Reason: Q.850;cause=38").facts),

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from onhook.effects import Mix, SendDigits, StartMedia
-from onhook.facts import Fact, MediaMeasured, RelayFailed
+from onhook.facts import Fact, MediaMeasured, RelayFailed, RtpStopped
 from onhook.media.parts import Engine, FactHandler, Feed, Tap
 from onhook.media.rtpengine.descriptions import ENCODINGS
 from onhook.media.rtpengine.fleet import Fleet, Member
@@ -206,6 +206,8 @@ class RtpengineEngine:
         leg = self._legs.get(owner)
         if leg is not None and isinstance(fact, MediaMeasured):
             fact = _seen_outside(fact, leg)
+        elif leg is not None and isinstance(fact, RtpStopped):
+            self.fleet.spawn(self._count([leg]))  # is rtpengine still there, and does it know the leg?
         self._handler(owner, fact)
 
     async def _keep_counting(self) -> None:
