@@ -37,11 +37,12 @@ __all__ = [
     "ApiRequested", "CallArrived", "ConnectionJoined", "ConnectionLeft", "DigitHeard", "DigitsSent",
     "Dismissal", "DoorRefusal", "EventAttempted", "Fact", "FaultRaised", "GridAttempted", "GridFate",
     "GridListener", "GridUnheard", "HeardWord", "InboundRefused", "IncomingCallAnnounced", "LegDismissed",
-    "ListeningFailed", "MediaMeasured", "Observed", "OperationEnd", "OperationEnded", "PromptEnded",
-    "PromptFault", "PromptStarted", "RecordedChunk", "RecordingChange", "RecordingChanged", "Refusal",
-    "RelayFailed", "RouteRefused", "RouteTaken", "RtpResumed", "RtpStopped", "ServerRestarted", "SipSeen",
-    "SipUnreadable", "SpeechBegan", "SpeechHeard", "StreamChanged", "StreamState", "Timeline", "TimerFired",
-    "TransportFailed", "UserLegCause", "UserLegChanged", "UserLegState",
+    "LegMovedIn", "LegMovedOut", "ListeningFailed", "MediaMeasured", "Observed", "OperationEnd",
+    "OperationEnded", "PromptEnded", "PromptFault", "PromptStarted", "RecordedChunk", "RecordingChange",
+    "RecordingChanged", "Refusal", "RelayFailed", "RouteRefused", "RouteTaken", "RtpResumed", "RtpStopped",
+    "ServerRestarted", "SipSeen", "SipUnreadable", "SpeechBegan", "SpeechHeard", "StreamChanged",
+    "StreamState", "Timeline", "TimerFired", "TransportFailed", "UserLegCause", "UserLegChanged",
+    "UserLegState",
 ]  # fmt: skip
 
 
@@ -185,6 +186,24 @@ class LegDismissed(Observed, frozen=True, kw_only=True, gc=False, tag="dismissed
     """Our side took `leg` out of a call, which may go on: released it, or rings it no more."""
 
     why: Dismissal
+
+
+class LegMovedOut(Observed, frozen=True, kw_only=True, gc=False, tag="moved-out"):
+    """`leg` goes on in another call of the resource; what comes of it later is told there."""
+
+    to_call: str
+    """Its callConnectionId."""
+
+
+class LegMovedIn(Observed, frozen=True, kw_only=True, gc=False, tag="moved-in"):
+    """`leg`, which was up in another call, goes on in this one: the telephone `number` on `trunk`."""
+
+    from_call: str
+    """Its callConnectionId."""
+    number: str
+    trunk: str
+    inbound: bool = False
+    """The telephone had called."""
 
 
 class RouteTaken(Observed, frozen=True, kw_only=True, gc=False, tag="route"):
@@ -331,6 +350,8 @@ Fact: TypeAlias = (
     | ConnectionJoined
     | ConnectionLeft
     | LegDismissed
+    | LegMovedOut
+    | LegMovedIn
     | RouteTaken
     | RouteRefused
     | CallArrived

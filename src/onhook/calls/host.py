@@ -5,7 +5,7 @@ features do it in the same way.
 """
 
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from onhook.acs.errors import participant_not_in_call
 from onhook.acs.identifiers import identify, normalise
@@ -17,6 +17,7 @@ from onhook.calls.features.silence import Silence
 from onhook.calls.features.table import FEATURE_OF
 from onhook.calls.features.transfers import Transfers
 from onhook.calls.inputs import LegParted, MainParted, Target
+from onhook.calls.kept_leg import plan_of
 from onhook.calls.leg import PhoneLeg
 from onhook.calls.legs import Leg, Telephone
 from onhook.calls.offering import AS_EVER, Manner, offer_to, user_leg_changed
@@ -33,6 +34,8 @@ from onhook.facts import (
     Dismissal,
     Fact,
     LegDismissed,
+    LegMovedIn,
+    LegMovedOut,
     RouteRefused,
     RouteTaken,
     RtpStopped,
@@ -139,7 +142,46 @@ class Host(Spine):
     def refused(self, number: str, routed: NotRouted, leg: str = "") -> RouteRefused:
         return RouteRefused(at=self.now, leg=leg, number=number, why=routed.why, detail=routed.detail)
 
+    def take_in(self, leg: Telephone, plan: LegPlan, from_call: str) -> Outputs:
+        """A telephone that another call gave away is in this one."""
+        assert plan.kept is not None
+        if plan not in self.record.legs:
+            self.record.legs.append(plan)
+        self.legs.take_in(leg)
+        if plan.kept.agreed is not None:
+            self._agreed[leg.id] = plan.kept.agreed
+        moved = LegMovedIn(
+            at=self.now,
+            leg=leg.id,
+            from_call=from_call,
+            number=leg.party,
+            trunk=plan.kept.trunk,
+            inbound=plan.kept.inbound,
+        )
+        return [Record(moved), *self._connect(leg)]
+
     # Leaving
+
+    def give_away(self, fact: LegMovedOut) -> list[Effect]:
+        """Another call takes a leg over; this one is over if too few are left."""
+        leg = self.legs.get(fact.leg)
+        if leg is None or isinstance(leg, UserLeg):
+            return self._take(fact, list[Any])
+        return self._take(fact, partial(self._give_away, leg))
+
+    def _give_away(self, leg: Telephone) -> Outputs:
+        self.legs.take_out(leg)
+        gone = self._left(leg)
+        return [*gone, *self.settle(leg)]
+
+    def plan_to_move(self, leg: Telephone, action: str) -> LegPlan:
+        """What the call that takes `leg` over by the operation `action` has to know of it."""
+        return plan_of(leg, secret=self.secret_of(leg), agreed=self.agreed(leg.id), action=action)
+
+    def secret_of(self, leg: Telephone) -> str:
+        """Of the call in which the leg began."""
+        kept = next((plan.kept for plan in self.record.legs if plan.id == leg.id and plan.kept), None)
+        return kept.secret if kept else self.record.secret
 
     def dismiss(self, leg: Leg, why: Dismissal, reason: str = "") -> Outputs:
         """Our side takes a leg out: it is no participant from now on, whatever its far end answers.

@@ -178,5 +178,15 @@ class InboundLeg(Presence):
             return [LegUnusable(taken.why), *self._rise(self.session.hang_up(now, reason), now)]
         return [taken, LegConnected()]
 
+    @property
+    def media_version(self) -> int:
+        return self._talk.version if self._talk else 0
+
+    def resume_media(self, media: tuple[str, int], version: int) -> None:
+        """The media as it stood when the leg was kept."""
+        self.media = media
+        self._talk = Negotiation(self.id, media, self.seed, self.terms)
+        self._talk.resume(version)
+
     def _renegotiate(self, body: bytes) -> bytes | None:
         return self._talk.renegotiate(body) if self._talk else None

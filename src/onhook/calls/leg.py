@@ -147,6 +147,16 @@ class PhoneLeg(Presence):
             return [LegUnusable(taken.why), *self._rise(released, now)]
         return [taken, LegConnected()]
 
+    @property
+    def media_version(self) -> int:
+        return self._talk.version if self._talk else 0
+
+    def resume_media(self, media: tuple[str, int], version: int) -> None:
+        """The media as it stood when the leg was kept."""
+        self.media = media
+        if self._talk is not None:
+            self._talk.resume(version)
+
     def _renegotiate(self, body: bytes) -> bytes | None:
         return self._talk.renegotiate(body) if self._talk else None
 

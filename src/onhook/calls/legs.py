@@ -45,6 +45,18 @@ class Legs:
         if own:
             self.own.add(leg.id)
 
+    def take_out(self, leg: Telephone) -> None:
+        """It belongs to another call now."""
+        del self._legs[leg.id]
+        self.telephones.remove(leg)
+        if self.caller is leg:
+            self.caller = None
+
+    def take_in(self, leg: Telephone) -> None:
+        """It began in another call: here it is nobody's caller."""
+        self._legs[leg.id] = leg
+        self.telephones.append(leg)
+
     def __iter__(self) -> Iterator[Leg]:
         return iter(self._legs.values())
 

@@ -20,6 +20,16 @@ class Negotiation:
         self._offer: SessionDescription = make_offer(*media, self._id, self._version, terms=terms)
 
     @property
+    def version(self) -> int:
+        """Of our last description."""
+        return self._version
+
+    def resume(self, version: int) -> None:
+        """Go on where another one stood."""
+        self._version = version
+        self._offer = make_offer(*self.media, self._id, version, terms=self.terms)
+
+    @property
     def offer(self) -> bytes:
         return self._offer.to_bytes()
 

@@ -5,11 +5,27 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from onhook.acs.models import WebSocketMediaStreamingOptions, WebSocketTranscriptionOptions
+from onhook.effects import StartMedia
 from onhook.endings.quality import LegQuality
 from onhook.endings.verdict import Verdict
+from onhook.sip.kept import KeptSession
 
 Beginning: TypeAlias = Literal["create", "answer", "connect"]
 """How a connection began; its failure is named after it."""
+
+
+class KeptLeg(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
+    """A telephone's leg that was up when this call took it over from another one (kept_leg.py)."""
+
+    inbound: bool
+    trunk: str
+    session: KeptSession
+    media_version: int
+    secret: str
+    """Of the call in which it began: our keys come from it."""
+    agreed: StartMedia | None = None
+    muted: bool = False
+    held: bool = False
 
 
 class LegPlan(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
@@ -31,6 +47,8 @@ class LegPlan(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
     """The operation that rang it in a call that was up; empty for those called at the start."""
     refers: bool = False
     """The trunk of another leg was asked to call it (REFER); it is called from here only if that refuses."""
+    kept: KeptLeg | None = None
+    """How it stood when another call gave it away (moveParticipants)."""
 
 
 class MediaOptions(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):

@@ -19,6 +19,8 @@ from onhook.calls.directory import Trunk, VoiceRoute
 from onhook.calls.features.feature import Operation
 from onhook.calls.features.table import FEATURE_OF
 from onhook.calls.inputs import Arrival, Target
+from onhook.calls.kept_leg import resumed, trunk_of
+from onhook.calls.legs import Leg
 from onhook.calls.record import CallRecord, Connection, LegPlan, called_first, first_connection
 from onhook.calls.routing import Chosen, NotRouted
 from onhook.effects import Destination, Effect, Record
@@ -33,6 +35,8 @@ from onhook.facts import (
     InboundRefused,
     IncomingCallAnnounced,
     LegDismissed,
+    LegMovedIn,
+    LegMovedOut,
     MediaMeasured,
     OperationEnded,
     RouteRefused,
@@ -60,6 +64,7 @@ OWN_FACTS = (
     ConnectionJoined,
     ConnectionLeft,
     LegDismissed,
+    LegMovedIn,
     OperationEnded,
 )
 """What a call observes of itself, and observes again."""
@@ -148,8 +153,8 @@ class _Player:
                 return self._ask(fact)
             case RouteTaken() if self._created is not None and call.state is State.NEW:
                 return call.place(self._chosen(fact), self._created)
-            case ServerRestarted():
-                return call.restart(fact.at)
+            case LegMovedOut() | ServerRestarted():
+                return call.give_away(fact) if isinstance(fact, LegMovedOut) else call.restart(fact.at)
             case _ if isinstance(fact, OF_MEDIA):
                 return self._hear(fact)
             case _:
@@ -212,10 +217,20 @@ class _Player:
         request = msgspec.json.decode(fact.body, type=model) if model is not None and fact.body else None
         plans = [plan for plan in self.call.record.legs if plan.invitation == fact.action and fact.action]
         targets = tuple(self._target(plan) for plan in plans)
+        legs = tuple(self._resumed(plan, fact.at) for plan in plans if plan.kept is not None)
         operation = Operation(
-            fact.operation, connection, request, fact.action, targets=targets, about=fact.detail
+            fact.operation,
+            connection,
+            request,
+            fact.action,
+            targets=targets,
+            legs=legs,
+            about=fact.detail,
         )
         return self.call.operate(fact, operation)
+
+    def _resumed(self, plan: LegPlan, now: float) -> Leg:
+        return resumed(plan, trunk_of(plan, self._trunks.get(plan.id)), now)
 
     def _leaver(self, fact: ApiRequested) -> Connection | None:
         known = self.call.connections

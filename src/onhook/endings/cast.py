@@ -11,6 +11,7 @@ from onhook.facts import (
     ConnectionJoined,
     ConnectionLeft,
     InboundRefused,
+    LegMovedIn,
     RouteTaken,
     Timeline,
     UserLegChanged,
@@ -59,6 +60,8 @@ def cast_of(timeline: Timeline) -> Cast:
                 cast.trunks[fact.leg], cast.numbers[fact.leg] = fact.trunk, fact.number
             case CallArrived():
                 cast.trunks[fact.leg], cast.numbers[fact.leg] = fact.trunk, fact.caller
+            case LegMovedIn():
+                cast.trunks[fact.leg], cast.numbers[fact.leg] = fact.trunk, fact.number
             case InboundRefused() if fact.trunk:
                 cast.trunks[fact.leg] = fact.trunk
             case UserLegChanged(state="ringing"):

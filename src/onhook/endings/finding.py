@@ -14,6 +14,7 @@ from onhook.facts import (
     Dismissal,
     IncomingCallAnnounced,
     LegDismissed,
+    LegMovedIn,
     MediaMeasured,
     SipUnreadable,
     TimerFired,
@@ -25,8 +26,12 @@ OUR_TIMES: dict[Stop, str] = {
     "duration": "the time a call may last",
     "no-rtp": "the time that a call may be without RTP",
 }
-DISMISSED: dict[Dismissal, str] = {
+TAKEN_OUT = {
     "removed": "the application removed the participant (removeParticipant)",
+    "moved": "the participant went on in another call (moveParticipants)",
+}
+DISMISSED: dict[Dismissal, str] = {
+    "removed": TAKEN_OUT["removed"],
     "cancelled": "the application took the invitation back (cancelAddParticipant)",
     "transferred": "the participant was handed over (transferToParticipant)",
     "call-over": "the call that it was rung for was over",
@@ -72,6 +77,10 @@ def rang(reading: Reading, attempt: Attempt) -> Proof | None:
 def answered(reading: Reading, attempt: Attempt) -> Proof | None:
     if not attempt.answer:
         return None
+    fact = reading.timeline[attempt.answer - 1]
+    if isinstance(fact, LegMovedIn):
+        words = f"{reading.party(attempt.leg)} came from another call ({printable(fact.from_call)})"
+        return Proof(attempt.answer, words)
     return Proof(
         attempt.answer, "we answered" if attempt.inbound else f"{reading.party(attempt.leg)} answered"
     )

@@ -9,7 +9,7 @@ from onhook.endings.attempts import Attempt, Reading
 from onhook.endings.cast import cast_of, telephone_names
 from onhook.endings.reading import read, read_leg
 from onhook.endings.reading_parties import goes_on
-from onhook.facts import LegDismissed, SipSeen, Timeline, TimerFired
+from onhook.facts import LegDismissed, LegMovedIn, SipSeen, Timeline, TimerFired
 
 NEVER = 1 << 62
 
@@ -24,7 +24,7 @@ def read_call(timeline: Timeline, viewer: str = "") -> Reading:
 
 
 def _of_several(timeline: Timeline, whole: Reading) -> Reading:
-    legs = dict.fromkeys(fact.leg for fact in timeline if isinstance(fact, SipSeen))
+    legs = dict.fromkeys(fact.leg for fact in timeline if isinstance(fact, SipSeen | LegMovedIn))
     found = [each for each in (read_leg(timeline, leg) for leg in legs) if each.attempt is not None]
     if not found:
         return whole
@@ -84,8 +84,8 @@ def _stopped_alone(reading: Reading) -> bool:
 
 
 def _handed_over(reading: Reading) -> bool:
-    """Was it transferred? What it does afterwards is no matter of this call."""
-    return reading.attempt is not None and reading.attempt.dismissed_why == "transferred"
+    """Was it transferred or moved? What it does afterwards is no matter of this call."""
+    return reading.attempt is not None and reading.attempt.dismissed_why in {"transferred", "moved"}
 
 
 def _answered(reading: Reading) -> bool:

@@ -21,6 +21,8 @@ from onhook.facts import (
     InboundRefused,
     IncomingCallAnnounced,
     LegDismissed,
+    LegMovedIn,
+    LegMovedOut,
     RouteRefused,
     RouteTaken,
     ServerRestarted,
@@ -168,6 +170,16 @@ def _(fact: ConnectionLeft) -> Told:
 @_tell.register
 def _(fact: LegDismissed) -> Told:
     return "note", TRUNK, f"taken out of the call ({fact.why})"
+
+
+@_tell.register
+def _(fact: LegMovedOut) -> Told:
+    return "note", TRUNK, f"goes on in call {fact.to_call}"
+
+
+@_tell.register
+def _(fact: LegMovedIn) -> Told:
+    return "note", TRUNK, f"{fact.number} comes from call {fact.from_call}"
 
 
 @_tell.register

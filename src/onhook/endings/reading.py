@@ -41,6 +41,8 @@ from onhook.facts import (
     InboundRefused,
     IncomingCallAnnounced,
     LegDismissed,
+    LegMovedIn,
+    LegMovedOut,
     ListeningFailed,
     MediaMeasured,
     OperationEnded,
@@ -71,7 +73,8 @@ SILENCE_TIMERS = frozenset({"no-response", "B"})
 ACK_TIMERS = frozenset({"ACK", "H", "L"})
 RING_TIMER = "ring"
 OF_ONE_LEG: frozenset[type[Any]] = frozenset({
-    SipSeen, SipUnreadable, TransportFailed, MediaMeasured, RouteRefused, LegDismissed,
+    SipSeen, SipUnreadable, TransportFailed, MediaMeasured, RouteRefused, LegDismissed, LegMovedIn,
+    LegMovedOut,
 })  # fmt: skip
 
 
@@ -185,6 +188,21 @@ def _dismissed(reading: Reading, fact: LegDismissed, number: int) -> None:
         reading.stop_for(number, "hang-up")
 
 
+def _moved_out(reading: Reading, fact: LegMovedOut, number: int) -> None:
+    attempt = reading.by_leg.get(fact.leg)
+    if attempt is not None and not attempt.dismissed:
+        attempt.dismissed, attempt.dismissed_why = number, "moved"
+
+
+def _moved_in(reading: Reading, fact: LegMovedIn, number: int) -> None:
+    """It was answered and acknowledged in another call."""
+    begun = Attempt(fact.leg, fact.inbound, answer=number, ack=number)
+    reading.several = reading.several or bool(reading.attempts)
+    reading.attempts.append(begun)
+    reading.by_leg[fact.leg] = begun
+    reading.trunks[fact.leg] = fact.trunk
+
+
 def _media(reading: Reading, fact: MediaMeasured, number: int) -> None:
     attempt = reading.by_leg.get(fact.leg) or (None if fact.leg else reading.attempt)
     if (
@@ -255,6 +273,8 @@ _READERS: dict[type[Any], Callable[[Reading, Any, int], None]] = {
     ConnectionJoined: read_joined,
     ConnectionLeft: read_left,
     LegDismissed: _dismissed,
+    LegMovedIn: _moved_in,
+    LegMovedOut: _moved_out,
     ServerRestarted: _restart,
     FaultRaised: _fault,
 }

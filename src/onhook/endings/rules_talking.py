@@ -55,12 +55,14 @@ def ended_by_app(reading: Reading) -> Finding | None:
 
 
 def removed_last(reading: Reading) -> Finding | None:
-    """The application removed the last of the others, and was alone then."""
+    """The application removed the last of the others, or moved it elsewhere, and was alone then."""
     attempt = reading.attempt
-    if attempt is None or not attempt.answer or reading.stop or attempt.dismissed_why != "removed":
+    if attempt is None or not attempt.answer or reading.stop:
         return None
-    shown = Proof(attempt.dismissed, f"{say.DISMISSED['removed']}, and one participant remained")
-    return _released(reading, attempt, shown)
+    if attempt.dismissed_why not in {"removed", "moved"}:
+        return None
+    did = say.TAKEN_OUT[attempt.dismissed_why]
+    return _released(reading, attempt, Proof(attempt.dismissed, f"{did}, and one participant remained"))
 
 
 def _far_end_released(reading: Reading, *, inbound: bool) -> Attempt | None:

@@ -255,6 +255,11 @@ BUILT: dict[str, Built] = {
         "body, 202 and answer validated; events, transferee and 60 s documented; when a transfer counts as"
         " accepted, and refusals, assumed",
     ),
+    "moveParticipants": Built(
+        operate,
+        "body, 202 and answer validated; events documented; telephones only; what becomes of the other call"
+        " assumed",
+    ),
     "mute": Built(operate, "body, 200 and isMuted at once validated; refusals assumed"),
     "hold": Built(operate, "body and 200 validated; music in a loop, and what HoldFailed undoes, assumed"),
     "unhold": Built(operate, "body and 200 validated"),

@@ -18,6 +18,7 @@ from onhook.sip.dialog import Dialog, destination_of
 from onhook.sip.digest import Authenticator, Credentials
 from onhook.sip.inside import ALLOW, AckMissing, AnswerOffer, ByeArrived, Inside
 from onhook.sip.invite_server import AckReceived, InviteServer
+from onhook.sip.kept import KeptSession, dialog_of, keep
 from onhook.sip.messages import Request, Response, respond
 from onhook.sip.non_invite_client import NonInviteClient
 from onhook.sip.non_invite_server import NonInviteServer
@@ -195,6 +196,16 @@ class InboundSession(Machine[State]):
             now=now,
         )
         return self._rise(self.inside.refer(referral))
+
+    def keep(self) -> KeptSession:
+        """What another session needs to go on with this one, which is up."""
+        allowed = self.inside.allowed_there
+        return keep(self.dialog, tokens=self._tokens, allowed=allowed, invite=self.invite.to_bytes())
+
+    def resume(self, kept: KeptSession) -> None:
+        """Go on where another session stood that was up."""
+        self.state, self.dialog, self._tokens = State.CONFIRMED, dialog_of(kept), kept.tokens
+        self.inside.allowed_there = frozenset(kept.allowed)
 
     def receive(self, message: Request | Response, source: Destination, now: float) -> Outputs:
         self.now = now

@@ -19,6 +19,7 @@ from onhook.sip.dialog import MAX_FORWARDS, USER_AGENT, Dialog
 from onhook.sip.digest import Authenticator, Credentials
 from onhook.sip.inside import ALLOW, AckMissing, AnswerOffer, ByeArrived, Inside
 from onhook.sip.invite_client import InviteClient, TimerA
+from onhook.sip.kept import KeptSession, dialog_of, keep
 from onhook.sip.messages import Headers, Request, Response
 from onhook.sip.non_invite_client import NonInviteClient
 from onhook.sip.refer import referred_by
@@ -185,6 +186,17 @@ class OutboundSession(Machine[State]):
             now=now,
         )
         return self._rise(self.inside.refer(referral))
+
+    def keep(self) -> KeptSession:
+        """What another session needs to go on with this one, which is up."""
+        assert self.dialog is not None
+        return keep(self.dialog, tokens=self._tokens, allowed=self.inside.allowed_there)
+
+    def resume(self, kept: KeptSession) -> None:
+        """Go on where another session stood that was up."""
+        self.state, self.dialog = State.CONFIRMED, dialog_of(kept)
+        self.call_id, self._tokens = kept.call_id, kept.tokens
+        self.inside.allowed_there = frozenset(kept.allowed)
 
     def receive(self, message: Request | Response, source: Destination, now: float) -> Outputs:
         self.now = now

@@ -6,7 +6,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from onhook.acs.errors import NOT_VALID_IN_STATE, ApiError, invalid_body
+from onhook.acs.errors import NOT_VALID_IN_STATE, ApiError, invalid_body, shown
 from onhook.acs.identifiers import ACS_USER_PREFIXES, communication_user, identify, normalise
 from onhook.acs.models import (
     AnswerCallRequest,
@@ -16,10 +16,13 @@ from onhook.acs.models import (
     PhoneNumberIdentifierModel,
 )
 from onhook.acs.requests import Asked
-from onhook.calls.call import Call
+from onhook.calls.call import Call, State
 from onhook.calls.directory import Directory, Resource
+from onhook.calls.features.feature import CALL_NOT_ESTABLISHED
 from onhook.calls.features.streams import Streams, check_media_options
+from onhook.calls.legs import Telephone
 from onhook.calls.record import CallRecord, Connection, MediaOptions, called_first
+from onhook.calls.user_leg import UserLeg
 
 MAX_TARGETS = 100
 MAX_LEGS = 350
@@ -77,6 +80,34 @@ def _not_built(what: str, number: int) -> ApiError:
 
 def call_full() -> ApiError:
     return ApiError(400, NOT_VALID_IN_STATE, f"{MAX_LEGS} parties were in this call: its limit")
+
+
+def movable(source: Call, into: Call, raw_ids: list[str]) -> list[Telephone]:
+    """The telephones of `source` that are to go on in another call; who is not in it is left out.
+
+    Raises ApiError where one of them cannot be moved, and then none is.
+    """
+    if source is into:
+        raise invalid_body("fromCall is this very call.", target="$.fromCall")
+    if source.state is not State.CONNECTED:
+        state = source.connection_state.value
+        raise ApiError(400, CALL_NOT_ESTABLISHED, f"fromCall is {state}, not connected.", target="$.fromCall")
+    found: list[Telephone] = []
+    for number, raw_id in enumerate(raw_ids):
+        leg, where = source.find_participant(raw_id), f"$.targetParticipants[{number}]"
+        if isinstance(leg, UserLeg):
+            raise ApiError(
+                501, "NotImplemented", f"{shown(raw_id)}: Onhook moves telephones only.", target=where
+            )
+        if leg is not None and leg.media is None:
+            raise ApiError(
+                400, NOT_VALID_IN_STATE, f"the media of {shown(raw_id)} does not pass here.", target=where
+            )
+        if leg is not None:
+            found.append(leg)
+    if len(into.legs) + len(found) > MAX_LEGS:
+        raise call_full()
+    return found
 
 
 def is_user(party: str) -> bool:

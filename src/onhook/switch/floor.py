@@ -476,7 +476,9 @@ class Floor:
         self._by_server_call.pop(record.server_call_id, None)
         for recording in [name for name, each in self._recorded.items() if each is call]:
             del self._recorded[recording]
-        self._by_leg.pop(leg_id(record), None)
+        first = leg_id(record)
+        if self._by_leg.get(first) is call:  # else another call has taken the leg over
+            del self._by_leg[first]
         for connection in record.connections:
             self._by_connection.pop(connection.id, None)
         for leg in call.legs.telephones:

@@ -125,7 +125,8 @@ def _name_of(message: bytes) -> tuple[int, bytes, bytes]:
 
 def _trunks_then(record: CallRecord, timeline: Timeline, trunks: Mapping[str, Trunk]) -> dict[str, Trunk]:
     """The trunk of each leg, with its address when the leg began, whatever the configuration says now."""
-    names = {fact.leg: fact.trunk for fact in timeline if isinstance(fact, RouteTaken | CallArrived)}
+    names = {plan.id: plan.kept.trunk for plan in record.legs if plan.kept is not None}
+    names |= {fact.leg: fact.trunk for fact in timeline if isinstance(fact, RouteTaken | CallArrived)}
     found: dict[str, Trunk] = {}
     for fact in timeline:
         name = names.get(fact.leg) or record.trunk

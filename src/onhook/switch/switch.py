@@ -19,6 +19,7 @@ from onhook.acs.models import (
     CallRejectReason,
     ConnectRequest,
     CreateCallRequest,
+    MoveParticipantsRequest,
     StartCallRecordingRequest,
 )
 from onhook.acs.operations import OPERATIONS
@@ -27,13 +28,15 @@ from onhook.acs.wire import Model
 from onhook.calls.call import Call, State, leg_id
 from onhook.calls.directory import Resource
 from onhook.calls.features.feature import Operation, Wanted
+from onhook.calls.features.moves import wanted_by
 from onhook.calls.features.recordings import Recordings, recording_not_found
 from onhook.calls.inputs import Target
+from onhook.calls.legs import Telephone
 from onhook.calls.record import CallRecord, Connection, LegPlan
 from onhook.calls.routing import Chosen, NotRouted, choose_trunk
 from onhook.calls.user_leg import UserLeg
 from onhook.effects import Effect
-from onhook.facts import ApiRequested
+from onhook.facts import ApiRequested, LegMovedOut
 from onhook.store.batch import KeptReply, StoreFailed
 from onhook.switch.asking import (
     MAX_LEGS,
@@ -41,6 +44,7 @@ from onhook.switch.asking import (
     is_user,
     leg_seed,
     media_options,
+    movable,
     new_record,
     parties,
     properties,
@@ -290,6 +294,8 @@ class Switch(Floor):
             self._wanted(resource, call, each, operation.action) for each in feature.wants(operation)
         )
         operation = msgspec.structs.replace(operation, targets=wanted)
+        if isinstance(operation.request, MoveParticipantsRequest):
+            operation = self._moved(resource, call, operation, operation.request)
         fact = self._operation_fact(asked, operation)
         self._guard(call, partial(call.operate, fact, operation))
         self._journal.add_record(call.record)
@@ -314,6 +320,24 @@ class Switch(Floor):
         plan = msgspec.structs.replace(plan, refers=routed.trunk.name == wanted.refers)
         local = self._network.via_address(routed.trunk.destination)
         return Target(msgspec.structs.replace(plan, local=local, media=self._open_media(plan.id)), routed)
+
+    def _moved(
+        self, resource: Resource, call: Call, operation: Operation, request: MoveParticipantsRequest
+    ) -> Operation:
+        """The operation with the legs that the other call has given away for it. Raises ApiError."""
+        source, _ = self._find(resource, request.from_call)
+        targets: list[Target] = []
+        moved: list[Telephone] = []
+        for leg in movable(source, call, wanted_by(request)):
+            plan = source.plan_to_move(leg, operation.action)
+            out = LegMovedOut(at=self._sources.now(), leg=leg.id, to_call=call.record.id)
+            self._guard(source, partial(source.give_away, out))
+            if source.legs.get(leg.id) is None:  # else that call failed, and keeps it to its end
+                self._by_sip_id[leg.sip_call_id] = self._by_leg[leg.id] = call
+                moved.append(leg)
+                targets.append(Target(plan))
+        self._journal.add_record(source.record)
+        return msgspec.structs.replace(operation, targets=tuple(targets), legs=tuple(moved))
 
     def _operation_fact(self, asked: Asked, operation: Operation) -> ApiRequested:
         body = msgspec.json.encode(operation.request) if operation.request is not None else b""

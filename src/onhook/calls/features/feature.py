@@ -34,6 +34,8 @@ class Operation(msgspec.Struct, frozen=True):
     """Names what it begins: a prompt, an invitation, a recording; drawn by the switch."""
     targets: tuple[Target, ...] = ()
     """Whom it rings, with the routes, seeds and media that the switch has found for them."""
+    legs: tuple[Leg, ...] = ()
+    """Legs that another call gave away for it; `targets` has their plans."""
     about: str = ""
     """What began earlier and is named in the path: a recordingId."""
 
