@@ -8,6 +8,9 @@ from onhook.effects import StartMedia
 from onhook.facts import MediaMeasured
 from onhook.media.engine.rows import Rows
 
+SILENCE = 1e-10
+"""Power of what is told as -100 dBov: samples that are all zero have no level."""
+
 
 @dataclass(slots=True, eq=False)
 class Leg:
@@ -29,12 +32,12 @@ class Leg:
         first, last = float(rows.first_at[row]), float(rows.last_at[row])
         expected = int(rows.expected_before[row] + rows.highest[row] - rows.base[row] + 1)
         came = int(rows.came[row])
-        power = float(rows.power[row])
+        power, received = float(rows.power[row]), int(rows.received[row])
         return MediaMeasured(
             at=at,
             leg=self.name,
             sent=int(rows.sent[row]),
-            received=int(rows.received[row]),
+            received=received,
             first_received_at=first or None,
             last_received_at=last or None,
             codec=self.agreed.codec if self.agreed else "",
@@ -50,5 +53,5 @@ class Leg:
             junk=int(rows.junk[row]),
             streams=int(rows.streams[row]),
             digits=int(rows.digits[row]),
-            loudest_dbov=round(float(10 * np.log10(power)), 1) if power > 0 else None,
+            loudest_dbov=round(float(10 * np.log10(max(power, SILENCE))), 1) if received else None,
         )
