@@ -45,6 +45,8 @@ class Menu:
         self.silence_seconds = silence_seconds
         self.callers: dict[str, str] = {}
         """The caller's number by callConnectionId."""
+        self.called: dict[str, str] = {}
+        """The number that was called, which sales will see."""
 
     async def incoming(self, request: web.Request) -> web.Response:
         for event in await request.json():
@@ -60,7 +62,9 @@ class Menu:
         except HttpResponseError as error:
             say(f"could not answer: {reason(error)}")
             return
-        self.callers[str(answered.call_connection_id)] = call["from"]["phoneNumber"]["value"]
+        name = str(answered.call_connection_id)
+        self.callers[name] = call["from"]["phoneNumber"]["value"]
+        self.called[name] = call["to"]["phoneNumber"]["value"]
 
     async def events(self, request: web.Request) -> web.Response:
         for event in await request.json():
@@ -116,7 +120,10 @@ class Menu:
         label = data["choiceResult"]["label"]
         say(f"{data['callConnectionId']} chose {label}")
         if label == "sales":
-            await call.transfer_call_to_participant(PhoneNumberIdentifier(self.sales))
+            shown = PhoneNumberIdentifier(self.called[data["callConnectionId"]])
+            await call.transfer_call_to_participant(
+                PhoneNumberIdentifier(self.sales), source_caller_id_number=shown
+            )
         else:
             await call.play_media(
                 TextSource(text=HOURS, voice_name="en-US-NancyNeural"), operation_context="bye"

@@ -72,10 +72,10 @@ class Office:
 
 
 @contextlib.asynccontextmanager
-async def office(folder: Path, example: str, *options: str) -> AsyncGenerator[Office]:
+async def office(folder: Path, example: str, *options: str, **settings: object) -> AsyncGenerator[Office]:
     """Server first, as the application needs its address; then its endpoint is validated."""
     port = free_port()
-    async with whole_server(folder) as server:
+    async with whole_server(folder, **settings) as server:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, str(EXAMPLES / example), "--port", str(port), *options),
             env={**os.environ, **server.environment},
