@@ -3,10 +3,14 @@
 What a proper caller does by itself comes from sip/session.py: ACK, BYE for answers after a CANCEL, timers.
 """
 
+from collections.abc import Callable
+
 from onhook.effects import Destination, Transmit
+from onhook.lab.audio_steps import SOUNDS, SoundStep
 from onhook.lab.far_end_media import Audio
 from onhook.lab.far_end_refer import Referee
 from onhook.lab.scenario_steps import (
+    PAUSES,
     Bye,
     CancelOnAnswer,
     CarrierCall,
@@ -14,10 +18,10 @@ from onhook.lab.scenario_steps import (
     NoAck,
     Refer,
     Scenario,
-    Wait,
 )
 from onhook.machine import Outputs
 from onhook.sip.messages import Malformed, Request, Response, parse
+from onhook.sip.offer import Negotiated
 from onhook.sip.session import Answered, OutboundSession, State
 
 MAX_CALL_SECONDS = 4 * 3600.0
@@ -39,19 +43,24 @@ class FarCaller:
         to: Destination,
         address: tuple[str, int],
         media: tuple[str, int],
+        secret: bytes = b"",
+        gates_opened: Callable[[], int | None] = lambda: None,
         now: float,
     ) -> None:
         call = scenario.calls_in
         assert call is not None, "the scenario says carrier: call"
         self.call: CarrierCall = call
         self.steps = scenario.caller[1:]
+        self._scenario, self._gates_opened = scenario, gates_opened
         self.history: list[str] = []
         self._next_step = 0
         self._wake: float | None = None
         self._acknowledges = True
         self._cancels_on_answer = False
         self._expires = now + MAX_CALL_SECONDS
-        self._audio = Audio(media, 1)
+        self._audio = Audio(media, 1, scenario.manner, secret)
+        self.sounds: list[SoundStep] = []
+        """What its audio shall do now; its owner performs it and empties the list."""
         self._answer = b""
         refers = next((step for step in self.steps if isinstance(step, Refer)), None)
         self._referee = Referee(refers, name, address) if refers else None
@@ -74,6 +83,11 @@ class FarCaller:
     @property
     def played(self) -> int:
         return 1 + self._next_step - (self._wake is not None)
+
+    @property
+    def agreed(self) -> Negotiated | None:
+        """What offer and answer have come to so far, held or not."""
+        return self._audio.agreed
 
     @property
     def over(self) -> bool:
@@ -141,13 +155,20 @@ class FarCaller:
             sent += self._play(now)
         return sent
 
+    def go_on(self, now: float) -> list[Transmit]:
+        """A gate has opened."""
+        return [] if self.over else self._play(now)
+
     def _play(self, now: float) -> list[Transmit]:
         sent: list[Transmit] = []
-        while self._next_step < len(self.steps) and self._wake is None:
+        end = self._scenario.open_steps(self._gates_opened()) - 1  # without the call itself
+        while self._next_step < end and self._wake is None:
             step = self.steps[self._next_step]
             self._next_step += 1
+            if isinstance(step, SOUNDS):
+                self.sounds.append(step)
             match step:
-                case Wait():
+                case _ if isinstance(step, PAUSES):
                     self._wake = now + step.seconds
                 case CarrierCancel() | Bye():
                     sent += self._hang_up(now)
@@ -155,7 +176,7 @@ class FarCaller:
                     self._cancels_on_answer = True
                 case NoAck():
                     self._acknowledges = False
-                case CarrierCall() | Refer():
+                case _:
                     pass
         return sent
 

@@ -8,10 +8,12 @@ import heapq
 import zlib
 from collections import deque
 from collections.abc import Callable
+from typing import TypeAlias
 
 from onhook.effects import Destination, Transmit
+from onhook.lab.audio_steps import SoundStep
 from onhook.lab.far_caller import FarCaller
-from onhook.lab.far_end_call import FarCall, Place
+from onhook.lab.far_end_call import SECRET, FarCall, Place
 from onhook.lab.scenario_steps import Scenario
 from onhook.sip.messages import Malformed, Request, Response, parse
 from onhook.sip.offer import Negotiated
@@ -27,6 +29,8 @@ MAX_STALE = 1_000
 MAX_ENDED_KEPT = 256
 """Ended calls kept for tests and for provoke."""
 
+Caller: TypeAlias = FarCall | FarCaller
+"""Whoever is at the far end: of a call to it, or from it."""
 CallKey = tuple[str, str]
 """Call-ID and the tag of the caller."""
 
@@ -46,6 +50,7 @@ class FarEnd:
         prefix: str = "far",
         max_calls: int = MAX_CALLS,
         refuse: Callable[[Destination], None] | None = None,
+        secret: bytes = SECRET,
     ) -> None:
         self.calls: dict[CallKey, FarCall] = {}
         self.ended: deque[FarCall] = deque(maxlen=MAX_ENDED_KEPT)
@@ -56,7 +61,11 @@ class FarEnd:
         self.refused_calls = 0
         """INVITEs that met the limit of calls."""
         self._choose, self._refuse = choose, refuse
-        self._place = Place(*address, prefix, media)
+        self.on_sound: Callable[[Caller, SoundStep], None] = lambda _call, _step: None
+        """Told of each thing that the audio of a call shall do, when it is due."""
+        self.gates_opened: int | None = None
+        """How many of the application's `wait for` are over; None: nobody counts them, no step waits."""
+        self._place = Place(*address, prefix, media, secret)
         self._max_calls = max_calls
         self._made = 0
         self._heap: list[tuple[float, int, FarCall]] = []
@@ -68,7 +77,9 @@ class FarEnd:
         if isinstance(message, Malformed):
             return []
         if (caller := self.callers.get(message.call_id)) is not None:
-            return caller.receive(message, source, now)
+            sent = caller.receive(message, source, now)
+            self._sound(caller)
+            return sent
         if isinstance(message, Response):
             call = self.calls.get((message.call_id, message.to_tag))
         else:
@@ -82,9 +93,31 @@ class FarEnd:
         host, port, media = self._place.host, self._place.port, self._place.media
         name = f"{self._place.prefix}{len(self.callers) + self._made:x}calls"
         self._made += 1
-        caller = FarCaller(scenario, name=name, to=to, address=(host, port), media=media, now=now)
+        caller = FarCaller(
+            scenario,
+            name=name,
+            to=to,
+            address=(host, port),
+            media=media,
+            secret=self._place.secret + name.encode(),
+            now=now,
+            gates_opened=lambda: self.gates_opened,
+        )
         self.callers[caller.call_id] = caller
-        return caller, caller.begin(now)
+        sent = caller.begin(now)
+        self._sound(caller)
+        return caller, sent
+
+    def open_gate(self, now: float) -> list[Transmit]:
+        """One more `wait for` of the application is over: go on with the steps below it."""
+        self.gates_opened = (self.gates_opened or 0) + 1
+        sent: list[Transmit] = []
+        for caller in list(self.callers.values()):
+            sent += caller.go_on(now)
+            self._sound(caller)
+        for call in list(self.calls.values()):
+            sent += self._settle(call, call.go_on(now))
+        return sent
 
     @property
     def deadline(self) -> float | None:
@@ -105,6 +138,7 @@ class FarEnd:
         for caller in list(self.callers.values()):
             if caller.deadline <= now:
                 sent += caller.handle_timeout(now)
+                self._sound(caller)
             if caller.finished:
                 del self.callers[caller.call_id]
         while (due := self._deadline_of_called) is not None and due <= now:
@@ -131,12 +165,24 @@ class FarEnd:
             response = refusal.response(request, tag)
             return [Transmit(response.to_bytes(), reply_to(request, source))] if response else []
         self._made += 1
-        call = FarCall(self._place, self._made, self._choose(request), request, now)
+        call = FarCall(
+            self._place,
+            self._made,
+            self._choose(request),
+            request,
+            now,
+            gates_opened=lambda: self.gates_opened,
+        )
         self.calls[call.key] = call
         sent = self._settle(call, call.receive(request, source, now))
         if call.refuses_connection and self._refuse is not None:
             self._refuse(source)
         return sent
+
+    def _sound(self, call: Caller) -> None:
+        due, call.sounds = call.sounds, []
+        for step in due:
+            self.on_sound(call, step)
 
     def _no_room(self, *, merged: bool) -> Refusal | None:
         if merged:
@@ -148,6 +194,7 @@ class FarEnd:
 
     def _settle(self, call: FarCall, sent: list[Transmit]) -> list[Transmit]:
         """After anything happened to a call: its media, its next deadline, or its end."""
+        self._sound(call)
         wanted = call.talking_to
         if wanted is None:
             self.talking.pop(call, None)

@@ -7,14 +7,16 @@ No 100 Trying is sent by itself: RFC 3261 section 17.2.1 asks for one after 200 
 exactly what it says, so one that wants a 100 writes it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from onhook.effects import Destination, Transmit
+from onhook.lab.audio_steps import MANNERS, SOUNDS, HearsOnly, SendRtp, SoundStep
 from onhook.lab.far_end_challenge import Door
 from onhook.lab.far_end_media import BAD_SDP, Audio
 from onhook.lab.far_end_refer import Referee
 from onhook.lab.scenario_steps import (
+    PAUSES,
     Bye,
     CarrierStep,
     Challenge,
@@ -26,8 +28,6 @@ from onhook.lab.scenario_steps import (
     RefuseConnection,
     Respond,
     Scenario,
-    SendRtp,
-    Wait,
 )
 from onhook.machine import Outputs
 from onhook.sip.answer import Answer
@@ -53,6 +53,7 @@ MAX_INVITES = 8
 """INVITEs of one call, counting those with credentials; more get no answer."""
 MAX_CANCELS = 4
 
+SECRET = b"of a far end on virtual time, open to all"
 GARBAGE = b"\x00\xff\x17 this is no SIP \x80\r\n\r\n"
 
 
@@ -64,6 +65,8 @@ class Place:
     port: int
     prefix: str
     media: tuple[str, int]
+    secret: bytes = SECRET
+    """Of its keys for SRTP."""
 
     def contact(self, transport: str) -> str:
         param = "" if transport == "udp" else f";transport={transport}"
@@ -84,8 +87,17 @@ class Fork:
 class FarCall:
     """Begins with `receive(invite, …)`. `history` reads "> INVITE", "< 180", … ."""
 
-    def __init__(self, place: Place, number: int, scenario: Scenario, invite: Request, now: float) -> None:
-        self.place, self.scenario = place, scenario
+    def __init__(
+        self,
+        place: Place,
+        number: int,
+        scenario: Scenario,
+        invite: Request,
+        now: float,
+        *,
+        gates_opened: Callable[[], int | None] = lambda: None,
+    ) -> None:
+        self.place, self.scenario, self._gates_opened = place, scenario, gates_opened
         self.key = (invite.call_id, invite.from_tag)
         self.number = phone_number(invite.uri)
         """What was dialled."""
@@ -106,7 +118,9 @@ class FarCall:
         self._cancels: dict[str, NonInviteServer] = {}
         self._byes: dict[str, NonInviteClient] = {}
         self._forks: list[Fork] = []
-        self._audio = Audio(place.media, number)
+        self._audio = Audio(place.media, number, scenario.manner, place.secret)
+        self.sounds: list[SoundStep] = []
+        """What its audio shall do now; its owner performs it and empties the list."""
         self._inside: Inside | None = None
         self._referee: Referee | None = None
 
@@ -199,10 +213,19 @@ class FarCall:
         """Refer-To of each REFER that was agreed to."""
         return self._referee.asked if self._referee else []
 
+    def go_on(self, now: float) -> list[Transmit]:
+        """A gate has opened."""
+        return self._play(now) if self._invites and not self.over and not self._silent else []
+
     @property
     def played(self) -> int:
         """How many of the carrier's steps are done; a wait is done when it is over."""
         return self._next_step - (self._wake is not None)
+
+    @property
+    def agreed(self) -> Negotiated | None:
+        """What offer and answer have come to so far, held or not."""
+        return self._audio.agreed
 
     @property
     def talking_to(self) -> Negotiated | None:
@@ -314,7 +337,8 @@ class FarCall:
                 return self._challenge(self._door, now)
             self._door = None
             self._expires = now + MAX_CALL_SECONDS
-        while self._next_step < len(steps) and self._wake is None and self._door is None and not self.over:
+        end = self.scenario.open_steps(self._gates_opened())
+        while self._next_step < end and self._wake is None and self._door is None and not self.over:
             step = steps[self._next_step]
             self._next_step += 1
             sent += self._perform(step, now)
@@ -329,8 +353,9 @@ class FarCall:
             case Challenge():
                 self._door = Door(step, self._id)
                 return self._challenge(self._door, now)
-            case Wait():
+            case _ if isinstance(step, PAUSES):
                 self._wake = now + step.seconds
+                self._sound(step)
             case Bye(headers=headers):
                 return self._hang_up(headers, now)
             case Garbage():
@@ -341,11 +366,20 @@ class FarCall:
                 self._behave(step, now)
         return []
 
+    def _sound(self, step: object) -> None:
+        """Something of our audio: what it sends is decided here, how it sounds by whoever has the sockets."""
+        if isinstance(step, SendRtp | HearsOnly):
+            self._sending = isinstance(step, SendRtp) and step.sending
+        if isinstance(step, SOUNDS):
+            self.sounds.append(step)
+
     def _behave(self, step: CarrierStep, now: float) -> None:
         """Steps that send nothing and change what the call does from now on."""
         match step:
-            case SendRtp(sending=sending):
-                self._sending = sending
+            case _ if isinstance(step, SOUNDS):
+                self._sound(step)
+            case _ if isinstance(step, MANNERS):
+                pass
             case IgnoreAck():
                 self._ignoring_ack = True
             case IgnoreCancel():

@@ -1,23 +1,36 @@
 """What the far end says about media: its answers, its offers, and an answer that is none."""
 
+from onhook.lab.audio_lines import FOREIGN_CODECS
+from onhook.lab.audio_steps import Manner
 from onhook.sip.offer import Negotiated, answer_offer, make_offer, read_answer, read_offer
-from onhook.sip.sdp import SessionDescription, Unusable, parse_sdp
+from onhook.sip.sdes import leg_secret
+from onhook.sip.sdp import Codec, MediaDescription, SessionDescription, Unusable, parse_sdp
+from onhook.sip.terms import DEFAULT_CODECS, VOICES, Secrecy, Terms
 
 BAD_SDP = b"v=0\r\no=- 1 1 IN IP4\r\ns=-\r\nm=audio not-a-port RTP/AVP 0\r\n"
 """Reads like SDP until the origin without an address and the port that is no number."""
 
 UNSPECIFIED = frozenset({"", "0.0.0.0", "::"})  # noqa: S104  # compared with, not bound
+EVENTS = "telephone-event"
 
 
 class Audio:
-    """One call's audio. `address` is where the far end receives RTP; it says so in its SDP."""
+    """One call's audio. `address` is where the far end receives RTP; it says so in its SDP.
 
-    __slots__ = ("_address", "_agreed", "_offered", "_session_id", "_version")
+    It takes SRTP where it is offered, and offers none, unless `manner` says otherwise. `secret` makes keys.
+    """
 
-    def __init__(self, address: tuple[str, int], session_id: int) -> None:
+    __slots__ = ("_address", "_manner", "_offered", "_secret", "_session_id", "_version", "agreed")
+
+    def __init__(
+        self, address: tuple[str, int], session_id: int, manner: Manner | None = None, secret: bytes = b""
+    ) -> None:
         self._address, self._session_id = address, session_id
+        self._manner = manner or Manner()
+        self._secret = leg_secret(secret.hex(), str(session_id))
         self._version = 0
-        self._agreed: Negotiated | None = None
+        self.agreed: Negotiated | None = None
+        """What both sides have agreed on, held or not."""
         self._offered: SessionDescription | None = None
 
     def answer(self, offer: bytes) -> bytes | None:
@@ -25,16 +38,17 @@ class Audio:
         self._version += 1
         host, port = self._address
         if not offer:
-            self._offered = make_offer(host, port, self._session_id, self._version)
+            self._offered = self._own()
             return self._offered.to_bytes()
         described = parse_sdp(offer)
         if isinstance(described, Unusable):
             return None
-        answered = answer_offer(described, host, port, self._session_id, self._version)
-        agreed = read_offer(described)
-        if isinstance(answered, Unusable) or isinstance(agreed, Unusable):
-            return None
-        self._agreed = agreed
+        described, terms = self._without_events(described), self._terms("optional")
+        answered = answer_offer(described, host, port, self._session_id, self._version, terms=terms)
+        agreed = read_offer(described, terms=terms)
+        if isinstance(answered, Unusable) or isinstance(agreed, Unusable) or not terms.codecs:
+            return self._own().to_bytes() if self._manner.stubborn else None
+        self.agreed = agreed
         return answered.to_bytes()
 
     def take_answer(self, answer: bytes) -> None:
@@ -43,13 +57,52 @@ class Audio:
         if self._offered is None or isinstance(described, Unusable):
             return
         agreed = read_answer(self._offered, described)
-        self._agreed = None if isinstance(agreed, Unusable) else agreed
+        self.agreed = None if isinstance(agreed, Unusable) else agreed
         self._offered = None
 
     @property
     def wanted(self) -> Negotiated | None:
         """Where and how the caller wants RTP now; None if it wants none (held, refused, unknown)."""
-        agreed = self._agreed
+        agreed = self.agreed
         if agreed is None or not agreed.sending or not agreed.port or agreed.host in UNSPECIFIED:
             return None
         return agreed
+
+    def _terms(self, usual: Secrecy) -> Terms:
+        names = self._manner.codecs or DEFAULT_CODECS
+        known = tuple(name for name in names if name in VOICES)
+        return Terms(known, self._manner.srtp or usual, self._secret)
+
+    def _own(self) -> SessionDescription:
+        """Our description as we please: an offer, or the answer of one who does not care for the offer."""
+        host, port = self._address
+        made = make_offer(host, port, self._session_id, self._version, terms=self._terms("off"))
+        media = self._without_events(made).media[0]
+        foreign = [
+            Codec(FOREIGN_CODECS[name][0], name, FOREIGN_CODECS[name][1])
+            for name in self._manner.codecs
+            if name in FOREIGN_CODECS
+        ]
+        formats = (*(str(codec.payload_type) for codec in foreign), *media.formats)
+        maps = tuple(f"a=rtpmap:{codec.payload_type} {codec.name}/{codec.clock_rate}" for codec in foreign)
+        described = MediaDescription(media.kind, media.port, media.protocol, formats, (*maps, *media.lines))
+        return SessionDescription(made.lines, (described,))
+
+    def _without_events(self, described: SessionDescription) -> SessionDescription:
+        """The description as one reads or writes it who knows no telephone-event."""
+        if self._manner.events:
+            return described
+        return SessionDescription(described.lines, tuple(map(_without_events, described.media)))
+
+
+def _without_events(media: MediaDescription) -> MediaDescription:
+    dropped = {str(codec.payload_type) for codec in media.codecs if codec.name.lower() == EVENTS}
+    lines = tuple(
+        line
+        for line in media.lines
+        if not (line.startswith(("a=rtpmap:", "a=fmtp:")) and line.partition(":")[2].split()[0] in dropped)
+    )
+    formats = tuple(each for each in media.formats if each not in dropped)
+    return MediaDescription(
+        media.kind, media.port, media.protocol, formats, lines, media.port_count, media.line
+    )

@@ -5,7 +5,7 @@ replaced, so that the same scenario gives the same facts, byte for byte. Ending 
 """
 
 import asyncio
-import contextlib
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
@@ -14,45 +14,43 @@ from typing import Any, NamedTuple
 import msgspec
 
 from onhook.acs.errors import ApiError
-from onhook.acs.identifiers import communication_user, normalise
+from onhook.acs.identifiers import normalise
 from onhook.acs.models import (
-    AddParticipantRequest,
     AnswerCallRequest,
     CallLocator,
     CallRejectReason,
-    CommunicationIdentifierModel,
     ConnectRequest,
     CreateCallRequest,
     PhoneNumberIdentifierModel,
-    RemoveParticipantRequest,
-    TransferToParticipantRequest,
 )
 from onhook.acs.requests import Asked
 from onhook.acs.wire import Model
+from onhook.calls.call import State
 from onhook.calls.directory import Directory, Resource
 from onhook.calls.outbox import OutboxEvent, Settlement
 from onhook.calls.record import CallRecord
 from onhook.effects import Destination
 from onhook.facts import Fact, GridUnheard, Timeline
+from onhook.lab.app_lines import VERBS, Setting, media_options, named, request_of
+from onhook.lab.app_steps import AppAsk, AppAwait, ServerFail, ServerLose
 from onhook.lab.far_caller import FarCaller
 from onhook.lab.far_end import FarEnd
+from onhook.lab.far_end_call import FarCall
 from onhook.lab.scenario_steps import (
     CALLER_STEPS,
     CARRIER_STEPS,
     OF_EITHER,
-    AppAdd,
     AppAnswer,
     AppCall,
     AppConnect,
     AppHangUp,
     AppRedirect,
     AppReject,
-    AppRemove,
     AppTerminate,
-    AppTransfer,
     AppWait,
     NoSubscription,
     OtherHangUp,
+    PhoneStep,
     RefuseConnection,
     Scenario,
     ServerCrash,
@@ -61,8 +59,10 @@ from onhook.lab.scenario_steps import (
     Step,
 )
 from onhook.lab.virtual_network import VirtualNetwork
+from onhook.lab.virtual_sounds import fail, lose, play_sound
 from onhook.lab.virtual_time import run
 from onhook.media.silent_media import SilentMedia
+from onhook.sip.uri import phone_number
 from onhook.store.journal import Journal
 from onhook.store.memory import MemoryStore
 from onhook.switch import Limits, Sources, Switch
@@ -98,6 +98,8 @@ class Rehearsal:
     timeline: Timeline
     events: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     """CloudEvents in the order in which the application got them."""
+    refused: list[ApiError] = field(default_factory=list[ApiError])
+    """What the application asked in vain, in order."""
 
 
 class Inbox:
@@ -171,6 +173,7 @@ class World:
     def __init__(self, stage: Stage, far_end: FarEnd, *, network: VirtualNetwork | None = None) -> None:
         """To be made within a running VirtualTimeLoop."""
         self.stage, self.far_end = stage, far_end
+        far_end.on_sound = lambda call, step: play_sound(self.media, call, step)
         self.network = network or VirtualNetwork(now=self.now)
         self.store, self.inbox = MemoryStore(), Inbox()
         self.subscribers = Subscribers(self.now)
@@ -218,12 +221,18 @@ class World:
     def ask(self, operation: str) -> Asked:
         return Asked(api_version="2026-03-12", request_id=self._guid(), operation=operation)
 
-    def create_call(self, source: str | None = CALLER, target: str = CALLEE) -> str:
-        """Place a call by the API; its callConnectionId."""
+    def create_call(
+        self, source: str | None = CALLER, target: str = CALLEE, options: tuple[str, ...] = ()
+    ) -> str:
+        """Place a call by the API; its callConnectionId. `options` as app_lines.media_options reads them."""
+        media = media_options(options)
         request = CreateCallRequest(
-            targets=[_named(party) for party in target.split(",")],
+            targets=[named(party) for party in target.split(",")],
             source_caller_id_number=PhoneNumberIdentifierModel(value=source) if source else None,
             callback_uri=CALLBACK,
+            media_streaming_options=media.streaming,
+            transcription_options=media.transcription,
+            call_intelligence_options=media.intelligence,
         )
         made = self.switch.create_call(self.stage.resource, request, self.ask("createCall"))
         assert made.call_connection_id is not None
@@ -239,12 +248,28 @@ class World:
         self.network.wake(trunk)
         return caller
 
+    def open_gate(self) -> None:
+        """What the application waited for is there: so the far end's steps below it may be played."""
+        trunk = next(iter(self.stage.directory.trunks.values())).destination
+        for transmit in self.far_end.open_gate(self.now()):
+            self.network.inject(transmit.data, trunk)
+        self.network.wake(trunk)
+
     # What an application does that hears of a call
 
-    def answer(self, *, context: str = "", callback_uri: str = CALLBACK) -> str:
+    def answer(
+        self, *, context: str = "", callback_uri: str = CALLBACK, options: tuple[str, ...] = ()
+    ) -> str:
         """Answer the call that was announced last, or the one of `context`; the callConnectionId."""
         resource, context = self._incoming(context)
-        request = AnswerCallRequest(incoming_call_context=context, callback_uri=callback_uri)
+        media = media_options(options)
+        request = AnswerCallRequest(
+            incoming_call_context=context,
+            callback_uri=callback_uri,
+            media_streaming_options=media.streaming,
+            transcription_options=media.transcription,
+            call_intelligence_options=media.intelligence,
+        )
         made = self.switch.answer_call(resource, request, self.ask("answerCall"))
         assert made.call_connection_id is not None
         return made.call_connection_id
@@ -255,7 +280,7 @@ class World:
 
     def redirect(self, target: str, *, context: str = "") -> None:
         resource, context = self._incoming(context)
-        party = normalise(_named(target), "$.target")
+        party = normalise(named(target), "$.target")
         self.switch.redirect_call(resource, context, party, self.ask("redirectCall"))
 
     def connect(self, call_id: str, *, callback_uri: str = CALLBACK) -> str:
@@ -311,7 +336,8 @@ def rehearse(scenario: Scenario, stage: Stage) -> Rehearsal:
 async def _play(scenario: Scenario, stage: Stage) -> Rehearsal:
     trunks = list(stage.directory.trunks.values())
     address = (trunks[0].host, trunks[0].port) if trunks else ("192.0.2.2", 5060)
-    far_end = FarEnd(lambda _: scenario, address=address)
+    far_end = FarEnd(lambda invite: scenario.of_number(phone_number(invite.uri)), address=address)
+    far_end.gates_opened = 0
     world = World(stage, far_end)
     await world.open()
     if any(isinstance(step, RefuseConnection) for step in scenario.steps):
@@ -327,7 +353,7 @@ async def _play(scenario: Scenario, stage: Stage) -> Rehearsal:
     await asyncio.sleep(120)  # late messages and absorbing timers
     world.switch.close()
     await world.network.close()
-    return Rehearsal(record, world.store.facts(call_id), world.inbox.events)
+    return Rehearsal(record, world.store.facts(call_id), world.inbox.events, player.refused)
 
 
 class _Player:
@@ -339,6 +365,10 @@ class _Player:
         self._others: list[str] = []
         """Connections that came into the call after its first."""
         self._caller: FarCaller | None = None
+        self._party = CALLEE
+        """Who is meant where a step names nobody."""
+        self._awaited: Counter[str] = Counter()
+        self.refused: list[ApiError] = []
         world.subscribers.deaf = NoSubscription() in scenario.steps
 
     async def begin(self) -> str:
@@ -346,8 +376,10 @@ class _Player:
         world, steps = self.world, self.scenario.steps
         if self.scenario.calls_in is None:
             placed = next((step for step in steps if isinstance(step, AppCall)), AppCall(CALLER, CALLEE))
-            self.call_id = world.create_call(placed.source, placed.target)
+            self._party = placed.target.partition(",")[0]
+            self.call_id = world.create_call(placed.source, placed.target, placed.options)
             return self.call_id
+        self._party = self.scenario.calls_in.source or "4:anonymous"
         self._caller = world.call_in(self.scenario)
         while not world.store.calls(1):  # noqa: ASYNC110  # virtual time: to look again costs nothing
             await asyncio.sleep(0.01)
@@ -361,8 +393,8 @@ class _Player:
                 calling += 1
             elif isinstance(step, CARRIER_STEPS):
                 called += 1
-            elif not isinstance(step, ServerSet | AppCall | NoSubscription):
-                await _carrier_played(self.world.far_end, called)
+            elif not isinstance(step, ServerSet | AppCall | NoSubscription | PhoneStep):
+                await self._carrier_played(called)
                 await self._caller_played(calling)
                 await self._perform(step)
 
@@ -388,63 +420,67 @@ class _Player:
                 world.crash()
             case ServerRestart():
                 world.start()
+            case ServerFail():
+                fail(world.media, step)
+            case ServerLose():
+                lose(world.media, step)
+            case AppAwait():
+                await self._event(step.event)
+            case AppAsk():
+                await self._connected()
+                self._decide(step)
             case _:
                 self._decide(step)
+
+    async def _connected(self) -> None:
+        while (call := self.world.switch.calls.get(self.call_id)) and call.state is State.CONNECTING:  # noqa: ASYNC110  # as above
+            await asyncio.sleep(0.01)
+
+    async def _event(self, name: str) -> None:
+        """Until one more event of this type came than steps before waited for, or the call is over."""
+        self._awaited[name] += 1
+        while self._heard(name) < self._awaited[name] and self.call_id in self.world.switch.calls:  # noqa: ASYNC110  # as above
+            await asyncio.sleep(0.01)
+        self.world.open_gate()
+
+    def _heard(self, name: str) -> int:
+        return sum(event["type"].rpartition(".")[2] == name for event in self.world.inbox.events)
+
+    async def _carrier_played(self, steps: int) -> None:
+        """Wait until the far end's call has played `steps` steps, or is over."""
+        far_end = self.world.far_end
+
+        def mine() -> list[FarCall]:
+            return [
+                call for call in (*far_end.calls.values(), *far_end.ended) if call.scenario is self.scenario
+            ]
+
+        while steps and not any(call.played >= steps or call.over for call in mine()):  # noqa: ASYNC110  # as above
+            await asyncio.sleep(0.01)
 
     def _decide(self, step: Step) -> None:
         """A request that comes too late is refused, as the application of a real call would find."""
         world = self.world
-        with contextlib.suppress(ApiError):
+        try:
             match step:
                 case AppAnswer():
-                    self._others.append(world.answer())
+                    self._others.append(world.answer(options=step.options))
+                case AppAsk():
+                    self._ask(step)
                 case AppReject():
                     world.reject(step.reason)
                 case AppRedirect():
                     world.redirect(step.target)
                 case AppConnect():
                     self._others.append(world.connect(self.call_id))
-                case AppAdd() | AppRemove() | AppTransfer():
-                    self._operate(step)
                 case _:
                     pass
+        except ApiError as error:
+            self.refused.append(error)
 
-    def _operate(self, step: AppAdd | AppRemove | AppTransfer) -> None:
-        """An operation on the open call; a telephone that is called sees the number that the call has."""
-        shown = PhoneNumberIdentifierModel(value=CALLER)
-        match step:
-            case AppAdd():
-                request: Model = AddParticipantRequest(
-                    participant_to_add=_named(step.party), source_caller_id_number=shown
-                )
-            case AppRemove():
-                request = RemoveParticipantRequest(participant_to_remove=_named(step.party))
-            case AppTransfer():
-                request = TransferToParticipantRequest(
-                    target_participant=_named(step.target), source_caller_id_number=shown
-                )
-        self.world.operate(self.call_id, OPERATIONS[type(step)], request)
-
-
-OPERATIONS = {
-    AppAdd: "addParticipant",
-    AppRemove: "removeParticipant",
-    AppTransfer: "transferToParticipant",
-}
-
-
-def _named(party: str) -> CommunicationIdentifierModel:
-    """A target as an application names it: a raw id, or whatever it holds for a number."""
-    if party.startswith("8:"):
-        return communication_user(party)
-    return CommunicationIdentifierModel(phone_number=PhoneNumberIdentifierModel(value=party))
-
-
-async def _carrier_played(far_end: FarEnd, steps: int) -> None:
-    """Wait until the far end's call has played `steps` steps, or is over."""
-    while steps and not any(call.played >= steps or call.over for call in _calls(far_end)):  # noqa: ASYNC110  # virtual time: looking costs nothing
-        await asyncio.sleep(0.01)  # virtual time: to look again costs nothing
-
-
-def _calls(far_end: FarEnd) -> list[Any]:
-    return [*far_end.calls.values(), *far_end.ended]
+    def _ask(self, step: AppAsk) -> None:
+        """An operation of the call that is open."""
+        world, call = self.world, self.world.switch.calls.get(self.call_id)
+        server_call_id = call.record.server_call_id if call else ""
+        request = request_of(step, Setting(self._party, CALLER, server_call_id))
+        world.operate(self.call_id, VERBS[step.verb].operation, request)

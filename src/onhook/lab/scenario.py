@@ -13,14 +13,18 @@ import re
 from collections.abc import Callable, Iterator
 from typing import cast
 
+from onhook.lab.app_lines import ASK_FORMS, media_options, parse_ask, piped, write_ask
+from onhook.lab.app_steps import AppAsk, AppAwait, ServerFail, ServerLose
+from onhook.lab.audio_lines import ALIASES, AUDIO_FORMS, AUDIO_READERS, FIXED_AUDIO, AudioStep, write_audio
+from onhook.lab.fault_lines import FAULT_FORMS, FAULT_READERS, FIXED_FAULTS, write_fault
+from onhook.lab.scenario_lines import ScenarioError, Wrong, duration, parse_milliseconds
+from onhook.lab.scenario_order import Order
 from onhook.lab.scenario_steps import (
-    CALLER_STEPS,
+    CARRIER_STEPS,
     DEFAULT_PASSWORD,
     DEFAULT_REALM,
     DEFAULT_USER,
-    OF_EITHER,
     Algorithm,
-    AppAdd,
     AppAnswer,
     AppCall,
     AppConnect,
@@ -28,9 +32,7 @@ from onhook.lab.scenario_steps import (
     AppIgnore,
     AppRedirect,
     AppReject,
-    AppRemove,
     AppTerminate,
-    AppTransfer,
     AppWait,
     Body,
     Bye,
@@ -45,12 +47,12 @@ from onhook.lab.scenario_steps import (
     NoAck,
     NoSubscription,
     OtherHangUp,
+    PhoneStep,
     Refer,
     ReferAnswer,
     RefuseConnection,
     Respond,
     Scenario,
-    SendRtp,
     ServerCrash,
     ServerRestart,
     ServerSet,
@@ -61,9 +63,10 @@ from onhook.lab.scenario_steps import (
 from onhook.sip.headers import split_list
 from onhook.sip.messages import REASONS
 
+__all__ = ["FIXED", "FORMS", "ScenarioError", "parse_scenario", "write_scenario", "write_step"]
+
 MAX_LINES = 200
 MAX_LINE_CHARS = 1_000
-MAX_WAIT_SECONDS = 3_600
 MAX_FORKS = 9
 
 FIXED: dict[str, Step] = {
@@ -72,8 +75,7 @@ FIXED: dict[str, Step] = {
     "carrier: refuse connection": RefuseConnection(),
     "carrier: ignore ack": IgnoreAck(),
     "carrier: ignore cancel": IgnoreCancel(),
-    "carrier: rtp": SendRtp(sending=True),
-    "carrier: no rtp": SendRtp(sending=False),
+    **FIXED_AUDIO,
     "carrier: cancel": CarrierCancel(),
     "carrier: cancel on answer": CancelOnAnswer(),
     "carrier: no ack": NoAck(),
@@ -90,6 +92,7 @@ FIXED: dict[str, Step] = {
     "server: no subscription": NoSubscription(),
     "server: crash": ServerCrash(),
     "server: restart": ServerRestart(),
+    **FIXED_FAULTS,
 }
 """Steps without parameters."""
 
@@ -120,45 +123,34 @@ FORMS = (
     "app: wait 500 ms",
     "app: call from none to +14255550123",
     "server: set trunk.carrier.max_calls = 1",
+    *AUDIO_FORMS,
+    *ASK_FORMS,
+    "app: wait for PlayCompleted",
+    *FAULT_FORMS,
+    "+14255550201: 486 Busy Here",
 )
 """One example of each form, for the message about an unknown step."""
 
+_NUMBER = re.compile(r"\+\d{1,20}")
+_EVENT = re.compile(r"for ([A-Za-z]{1,60})")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+")
-_WAIT = re.compile(r"(\d{1,7}(?:\.\d{1,3})?) ?(s|ms)")
 _CALL = re.compile(r"from (\S+) to (\S+)")
 _CARRIER_CALL = re.compile(r"from (\S+) to (\S+?)( no-sdp)?")
-_PARTY = re.compile(r"\S+")
 _REDIRECT = re.compile(r"to (\S+)")
 REFER_STATUSES = frozenset({"refused", "target"})
 REJECT_REASONS = ("none", "busy", "forbidden")
 _SET = re.compile(r"([a-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+) *= *(\S.*)")
 
 
-class ScenarioError(ValueError):
-    """`line` counts from 1; `instead` says what to write."""
-
-    def __init__(self, line: int, what: str, instead: str) -> None:
-        super().__init__(f"line {line}: {what}. {instead}")
-        self.line, self.what, self.instead = line, what, instead
-
-
-class _Wrong(Exception):
-    """A line is wrong; the line number is added by the caller."""
-
-    def __init__(self, what: str, instead: str) -> None:
-        super().__init__(what)
-        self.what, self.instead = what, instead
-
-
 def parse_scenario(text: str) -> Scenario:
     """Read a scenario; raises ScenarioError for the first line that is wrong."""
     steps: list[Step] = []
-    order = _Order()
+    order = Order()
     for number, line in _numbered(text):
         try:
             step = _parse_step(line)
             order.check(step)
-        except _Wrong as wrong:
+        except Wrong as wrong:
             raise ScenarioError(number, wrong.what, wrong.instead) from None
         steps.append(step)
     return Scenario(tuple(steps))
@@ -176,41 +168,50 @@ def write_step(step: Step) -> str:
             return f"carrier: {step.status} {step.reason}{_options(step)}{_piped(step.headers)}"
         case Challenge():
             return f"carrier: {step.status} challenge{_differing(step)}"
-        case Wait():
-            return f"carrier: wait {_duration(step.milliseconds)}"
-        case AppWait():
-            return f"app: wait {_duration(step.milliseconds)}"
-        case Garbled():
-            return f"carrier: garbled {step.status}"
         case Bye():
             return f"carrier: bye{_piped(step.headers)}"
         case AppCall():
-            return f"app: call from {step.source or 'none'} to {step.target}"
+            return f"app: call from {step.source or 'none'} to {step.target}{_listed(step.options)}"
         case ServerSet():
             return f"server: set {step.setting} = {step.value}"
-        case CarrierCall() | AppReject() | AppRedirect():
+        case CarrierCall() | AppAnswer() | AppReject() | AppRedirect():
             return _write_incoming(step)
+        case _ if step in WRITTEN:
+            return WRITTEN[step]
+        case Wait():
+            return f"carrier: wait {duration(step.milliseconds)}"
+        case AppWait():
+            return f"app: wait {duration(step.milliseconds)}"
         case _:
-            return WRITTEN.get(step) or _write_within(step)
+            return _write_media(step)
 
 
-def _write_within(step: Step) -> str:
-    """Steps of a call that is up."""
+def _write_media(step: Step) -> str:
     match step:
+        case Garbled():
+            return f"carrier: garbled {step.status}"
         case Refer():
             return f"carrier: refer {step.how} {step.status}"
-        case AppAdd():
-            return f"app: add {step.party}"
-        case AppRemove():
-            return f"app: remove {step.party}"
-        case AppTransfer():
-            return f"app: transfer to {step.target}"
+        case AppAsk():
+            return write_ask(step)
+        case AppAwait():
+            return f"app: wait for {step.event}"
+        case ServerFail() | ServerLose():
+            return write_fault(step)
+        case PhoneStep():
+            return f"{step.number}:{write_step(step.step).removeprefix('carrier:')}"
         case _:
-            raise TypeError(f"{type(step).__name__} has no text")
+            return write_audio(cast("AudioStep", step))
 
 
-def _write_incoming(step: CarrierCall | AppReject | AppRedirect) -> str:
+def _listed(options: tuple[str, ...]) -> str:
+    return "".join(f" | {option}" for option in options)
+
+
+def _write_incoming(step: CarrierCall | AppAnswer | AppReject | AppRedirect) -> str:
     match step:
+        case AppAnswer():
+            return f"app: answer{_listed(step.options)}"
         case CarrierCall():
             bare = "" if step.sdp else " no-sdp"
             return f"carrier: call from {step.source or 'none'} to {step.target}{bare}"
@@ -236,10 +237,17 @@ def _numbered(text: str) -> Iterator[tuple[int, str]]:
 def _parse_step(line: str) -> Step:
     who, colon, what = line.partition(":")
     who, what = who.strip(), what.strip()
+    if colon and _NUMBER.fullmatch(who):
+        return _parse_phone(who, what)
     if not colon or who not in {"carrier", "app", "server"}:
-        raise _Wrong(f"{line[:60]!r} does not say who acts", 'Begin with "carrier:", "app:" or "server:".')
-    if (fixed := FIXED.get(f"{who}: {what}")) is not None:
+        raise Wrong(
+            f"{line[:60]!r} does not say who acts",
+            'Begin with "carrier:", "app:", "server:" or the number of a phone that is called.',
+        )
+    if (fixed := FIXED.get(f"{who}: {what}") or ALIASES.get(f"{who}: {what}")) is not None:
         return fixed
+    if who == "app" and (ask := parse_ask(what)) is not None:
+        return ask
     verb, _, rest = what.partition(" ")
     reader = _READERS.get((who, verb))
     if reader is not None:
@@ -249,15 +257,24 @@ def _parse_step(line: str) -> Step:
     raise _unknown(who, what)
 
 
-def _unknown(who: str, what: str) -> _Wrong:
+def _parse_phone(number: str, what: str) -> PhoneStep:
+    step = _parse_step(f"carrier: {what}")
+    if not isinstance(step, CARRIER_STEPS):
+        raise Wrong(
+            f"{what[:40]!r} is nothing that a called phone does", "Write it as a step of the carrier."
+        )
+    return PhoneStep(number, step)
+
+
+def _unknown(who: str, what: str) -> Wrong:
     forms = ", ".join(f'"{form}"' for form in FORMS if form.startswith(f"{who}:"))
-    return _Wrong(f"unknown step {f'{who}: {what}'[:60]!r}", f"Write one of {forms}.")
+    return Wrong(f"unknown step {f'{who}: {what}'[:60]!r}", f"Write one of {forms}.")
 
 
 def _parse_status(digits: str, rest: str) -> Step:
     status = int(digits) if len(digits) == 3 else 0
     if not 100 <= status <= 699:
-        raise _Wrong(f"{digits[:20]} is no SIP status", "Write three digits from 100 to 699.")
+        raise Wrong(f"{digits[:20]} is no SIP status", "Write three digits from 100 to 699.")
     first, *header_parts = _split_pipes(rest)
     words = first.split()
     if words[:1] == ["challenge"]:
@@ -277,17 +294,17 @@ def _parse_status(digits: str, rest: str) -> Step:
 def _parse_forks(word: str, status: int) -> int:
     count = word.removeprefix("fork=")
     if not 200 <= status <= 299:
-        raise _Wrong(f"{word} with status {status}", "Only an answer forks: 200 OK fork=2.")
+        raise Wrong(f"{word} with status {status}", "Only an answer forks: 200 OK fork=2.")
     if count not in {str(number) for number in range(2, MAX_FORKS + 1)}:
-        raise _Wrong(f"{word[:20]!r} is no number of answers", f"Write fork=2 up to fork={MAX_FORKS}.")
+        raise Wrong(f"{word[:20]!r} is no number of answers", f"Write fork=2 up to fork={MAX_FORKS}.")
     return int(count)
 
 
 def _parse_challenge(status: int, words: list[str], header_parts: list[str]) -> Challenge:
     if status not in {401, 407}:
-        raise _Wrong(f"{status} cannot challenge", "Write 401 challenge or 407 challenge.")
+        raise Wrong(f"{status} cannot challenge", "Write 401 challenge or 407 challenge.")
     if header_parts:
-        raise _Wrong("a challenge takes no headers", "Remove what stands after the |.")
+        raise Wrong("a challenge takes no headers", "Remove what stands after the |.")
     values = {
         "realm": DEFAULT_REALM,
         "algorithm": "SHA-256",
@@ -297,88 +314,77 @@ def _parse_challenge(status: int, words: list[str], header_parts: list[str]) -> 
     for word in words:
         name, equals, value = word.partition("=")
         if not equals or not value or name not in values or '"' in value:
-            raise _Wrong(
+            raise Wrong(
                 f"{word[:40]!r} is no setting of a challenge", "Write realm=, algorithm=, user=, password=."
             )
         values[name] = value
     algorithm = ALGORITHMS.get(values["algorithm"])
     if algorithm is None:
-        raise _Wrong(f"unknown algorithm {values['algorithm'][:20]!r}", "Write algorithm=MD5 or SHA-256.")
+        raise Wrong(f"unknown algorithm {values['algorithm'][:20]!r}", "Write algorithm=MD5 or SHA-256.")
     return Challenge(status, values["realm"], algorithm, values["user"], values["password"])
-
-
-def _parse_milliseconds(rest: str) -> int:
-    matched = _WAIT.fullmatch(rest)
-    if matched is None:
-        raise _Wrong(f"{rest[:40]!r} is no time", "Write wait 2 s, wait 1.5 s or wait 500 ms.")
-    number, unit = matched.groups()
-    milliseconds = float(number) * (1000 if unit == "s" else 1)
-    if not milliseconds.is_integer() or milliseconds < 1:
-        raise _Wrong(f"{rest} is not a whole number of milliseconds from 1", "Write wait 2 s or wait 500 ms.")
-    if milliseconds > MAX_WAIT_SECONDS * 1000:
-        raise _Wrong(f"{rest} is longer than {MAX_WAIT_SECONDS} s", "Write a shorter time.")
-    return int(milliseconds)
 
 
 def _parse_garbled(rest: str) -> Garbled:
     if not (len(rest) == 3 and rest.isascii() and rest.isdigit() and "100" <= rest <= "699"):
-        raise _Wrong(f"{rest[:20]!r} is no SIP status", "Write garbled 200.")
+        raise Wrong(f"{rest[:20]!r} is no SIP status", "Write garbled 200.")
     return Garbled(int(rest))
 
 
 def _parse_bye(rest: str) -> Bye:
     first, *header_parts = _split_pipes(rest)
     if first:
-        raise _Wrong(f"{first[:40]!r} after bye", "Put headers after a |: bye | Reason: Q.850;cause=38.")
+        raise Wrong(f"{first[:40]!r} after bye", "Put headers after a |: bye | Reason: Q.850;cause=38.")
     return Bye(_parse_headers(header_parts))
 
 
 def _parse_call(rest: str) -> AppCall:
-    matched = _CALL.fullmatch(rest)
+    numbers, *options = piped(rest)
+    matched = _CALL.fullmatch(numbers)
     if matched is None:
-        raise _Wrong(f"{rest[:40]!r} names no two numbers", "Write call from none to +14255550123.")
+        raise Wrong(f"{rest[:40]!r} names no two numbers", "Write call from none to +14255550123.")
+    media_options(options)
     source, target = matched.groups()
-    return AppCall(None if source == "none" else source, target)
+    return AppCall(None if source == "none" else source, target, tuple(options))
+
+
+def _parse_answer(rest: str) -> AppAnswer:
+    first, *options = piped(rest)
+    if first:
+        raise Wrong(f"{first[:40]!r} after answer", "Put options after a |: answer | streaming wss://….")
+    media_options(options)
+    return AppAnswer(tuple(options))
+
+
+def _parse_app_wait(rest: str) -> AppWait | AppAwait:
+    matched = _EVENT.fullmatch(rest)
+    return AppAwait(matched[1]) if matched else AppWait(parse_milliseconds(rest))
 
 
 def _parse_carrier_call(rest: str) -> CarrierCall:
     matched = _CARRIER_CALL.fullmatch(rest)
     if matched is None:
-        raise _Wrong(f"{rest[:40]!r} names no two numbers", "Write call from +14255550200 to +14255550100.")
+        raise Wrong(f"{rest[:40]!r} names no two numbers", "Write call from +14255550200 to +14255550100.")
     source, target, bare = matched.groups()
     return CarrierCall(None if source == "none" else source, target, sdp=not bare)
 
 
 def _parse_reject(rest: str) -> AppReject:
     if rest not in {"", *REJECT_REASONS}:
-        raise _Wrong(f"{rest[:20]!r} is no reason", f"Write reject {' or reject '.join(REJECT_REASONS)}.")
+        raise Wrong(f"{rest[:20]!r} is no reason", f"Write reject {' or reject '.join(REJECT_REASONS)}.")
     return AppReject(rest or "none")
 
 
 def _parse_redirect(rest: str) -> AppRedirect:
     matched = _REDIRECT.fullmatch(rest)
     if matched is None:
-        raise _Wrong(f"{rest[:40]!r} names nobody", "Write redirect to +14255550201 or the raw id of a user.")
+        raise Wrong(f"{rest[:40]!r} names nobody", "Write redirect to +14255550201 or the raw id of a user.")
     return AppRedirect(matched[1])
-
-
-def _parse_party(rest: str) -> str:
-    if not _PARTY.fullmatch(rest):
-        raise _Wrong(f"{rest[:40]!r} names nobody", "Write add +14255550201 or the raw id of a user.")
-    return rest
-
-
-def _parse_transfer(rest: str) -> AppTransfer:
-    matched = _REDIRECT.fullmatch(rest)
-    if matched is None:
-        raise _Wrong(f"{rest[:40]!r} names nobody", "Write transfer to +14255550201 or a user's raw id.")
-    return AppTransfer(matched[1])
 
 
 def _parse_refer(rest: str) -> Refer:
     how, _, status = rest.partition(" ")
     if how not in REFER_STATUSES or not (len(status) == 3 and status.isascii() and "300" <= status <= "699"):
-        raise _Wrong(
+        raise Wrong(
             f"{rest[:40]!r} is no answer to a REFER",
             "Write refer accepted, silent, ignored or bye; or refer refused 603, refer target 486.",
         )
@@ -388,7 +394,7 @@ def _parse_refer(rest: str) -> Refer:
 def _parse_set(rest: str) -> ServerSet:
     matched = _SET.fullmatch(rest)
     if matched is None:
-        raise _Wrong(f"{rest[:40]!r} is no setting", "Write set trunk.carrier.max_calls = 1.")
+        raise Wrong(f"{rest[:40]!r} is no setting", "Write set trunk.carrier.max_calls = 1.")
     return ServerSet(*matched.groups())
 
 
@@ -404,84 +410,27 @@ def _parse_headers(parts: list[str]) -> tuple[tuple[str, str], ...]:
         name, colon, value = part.partition(":")
         name, value = name.strip(), value.strip()
         if not colon or not value or not _HEADER_NAME.fullmatch(name):
-            raise _Wrong(f"{part[:40]!r} is no header", "Write | Name: value.")
+            raise Wrong(f"{part[:40]!r} is no header", "Write | Name: value.")
         if name.lower() in OWN_HEADERS:
-            raise _Wrong(f"{name} is written by the carrier itself", "Remove this header.")
+            raise Wrong(f"{name} is written by the carrier itself", "Remove this header.")
         headers.append((name, value))
     return tuple(headers)
 
 
-class _Order:
-    """What may follow what: a carrier cannot answer twice, or hang up before it has answered."""
-
-    def __init__(self) -> None:
-        self._stage = "new"
-        self._calls = False
-
-    def check(self, step: Step) -> None:
-        if isinstance(step, ServerSet):
-            if self._stage != "new":
-                raise _Wrong("the call has begun", "Put server: set lines before all others.")
-            return
-        self._check_caller(step)
-        if isinstance(step, Refer) and self._stage == "answered":
-            raise _Wrong("the answer has said what is allowed", "Put carrier: refer above carrier: 200 OK.")
-        if self._calls and isinstance(step, OF_EITHER):
-            return
-        if not isinstance(
-            step, Respond | Challenge | Wait | Silence | Garbage | Garbled | RefuseConnection | Bye
-        ):
-            return
-        if self._stage in {"refused", "silent", "ended"}:
-            raise _Wrong(
-                f"nothing of the carrier follows, for the call is {self._stage}", "Remove this step."
-            )
-        match step:
-            case Bye() if self._stage != "answered":
-                raise _Wrong("bye before an answer", "Put carrier: 200 OK above it.")
-            case Respond() | Challenge() if self._stage == "answered":
-                raise _Wrong("a second final status", "The call is answered already: write bye to end it.")
-            case RefuseConnection() if self._stage != "new":
-                raise _Wrong("the connection is in use already", "Write refuse connection as the first step.")
-            case _:
-                self._stage = self._after(step)
-
-    def _check_caller(self, step: Step) -> None:
-        if isinstance(step, CarrierCall):
-            if self._stage != "new":
-                raise _Wrong("the call has begun", "Put carrier: call above all other steps.")
-            self._calls = True
-        if isinstance(step, CALLER_STEPS) and not self._calls:
-            raise _Wrong("the carrier has not called", "Put carrier: call from … to … above it.")
-
-    def _after(self, step: Step) -> str:
-        match step:
-            case Respond(status=status) if status >= 300:
-                return "refused"
-            case Respond(status=status) if status >= 200:
-                return "answered"
-            case Silence() | RefuseConnection():
-                return "silent"
-            case Bye():
-                return "ended"
-            case _:
-                return "answered" if self._stage == "answered" else "begun"
-
-
 _READERS: dict[tuple[str, str], Callable[[str], Step]] = {
-    ("carrier", "wait"): lambda rest: Wait(_parse_milliseconds(rest)),
+    ("carrier", "wait"): lambda rest: Wait(parse_milliseconds(rest)),
     ("carrier", "garbled"): _parse_garbled,
     ("carrier", "bye"): _parse_bye,
     ("carrier", "call"): _parse_carrier_call,
     ("carrier", "refer"): _parse_refer,
-    ("app", "add"): lambda rest: AppAdd(_parse_party(rest)),
-    ("app", "remove"): lambda rest: AppRemove(_parse_party(rest)),
-    ("app", "transfer"): _parse_transfer,
     ("app", "reject"): _parse_reject,
     ("app", "redirect"): _parse_redirect,
-    ("app", "wait"): lambda rest: AppWait(_parse_milliseconds(rest)),
+    ("app", "wait"): _parse_app_wait,
+    ("app", "answer"): _parse_answer,
     ("app", "call"): _parse_call,
     ("server", "set"): _parse_set,
+    **AUDIO_READERS,
+    **FAULT_READERS,
 }
 
 
@@ -499,7 +448,3 @@ def _differing(step: Challenge) -> str:
     login = (("user", step.user, DEFAULT_USER), ("password", step.password, DEFAULT_PASSWORD))
     extra = "".join(f" {name}={value}" for name, value, default in login if value != default)
     return f" realm={step.realm} algorithm={step.algorithm}{extra}"
-
-
-def _duration(milliseconds: int) -> str:
-    return f"{milliseconds} ms" if milliseconds % 1000 else f"{milliseconds // 1000} s"

@@ -4,6 +4,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, TypeAlias
 
+from onhook.lab.app_steps import AppAsk, AppAwait, ServerFail, ServerLose
+from onhook.lab.audio_steps import (
+    MANNERS,
+    SOUNDS,
+    TIMED,
+    Manner,
+    MannerStep,
+    SoundStep,
+    manner_of,
+)
+
 DEFAULT_USER = "onhook"
 DEFAULT_PASSWORD = "development-only"  # noqa: S105  # published on purpose: it opens a carrier on loopback
 DEFAULT_REALM = "carrier.example"
@@ -86,13 +97,6 @@ class IgnoreCancel:
     """Behave as if CANCEL never came."""
 
 
-@dataclass(frozen=True, slots=True)
-class SendRtp:
-    """Send RTP to the address in the offer, or stop. An answer starts it by itself."""
-
-    sending: bool = True
-
-
 ReferAnswer: TypeAlias = Literal[
     "accepted",  # 202, and reports that the target rings and answers
     "refused",  # `status` to the REFER
@@ -143,10 +147,12 @@ class AppCall:
     """The application places the call with these numbers instead of the default ones.
 
     They are taken as written, so that a wrong number can be tried too; `source` None = no caller id.
+    `options` name streams and a speech service, as app_lines.media_options reads them.
     """
 
     source: str | None
     target: str
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +168,9 @@ class AppWait:
 
 @dataclass(frozen=True, slots=True)
 class AppAnswer:
-    """The application that heard of the call last answers it (answerCall)."""
+    """The application that heard of the call last answers it (answerCall). `options` as for AppCall."""
+
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,27 +183,6 @@ class AppReject:
 @dataclass(frozen=True, slots=True)
 class AppRedirect:
     """The application that heard of the call last sends it on, to a number or the raw id of a user."""
-
-    target: str
-
-
-@dataclass(frozen=True, slots=True)
-class AppAdd:
-    """The application adds somebody to the call (addParticipant): a number, or the raw id of a user."""
-
-    party: str
-
-
-@dataclass(frozen=True, slots=True)
-class AppRemove:
-    """The application takes somebody out of the call (removeParticipant)."""
-
-    party: str
-
-
-@dataclass(frozen=True, slots=True)
-class AppTransfer:
-    """The application hands the other one in the call over (transferToParticipant)."""
 
     target: str
 
@@ -259,27 +246,37 @@ CarrierStep: TypeAlias = (
     | Bye
     | IgnoreAck
     | IgnoreCancel
-    | SendRtp
     | Refer
+    | SoundStep
+    | MannerStep
 )
 CallerStep: TypeAlias = CarrierCall | CarrierCancel | CancelOnAnswer | NoAck
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneStep:
+    """What the far end does when this number is called, instead of what the carrier's steps say."""
+
+    number: str
+    step: CarrierStep
+
+
 AppStep: TypeAlias = (
     AppCall
     | AppWait
     | AppAnswer
     | AppReject
     | AppRedirect
-    | AppAdd
-    | AppRemove
-    | AppTransfer
     | AppConnect
     | AppIgnore
     | AppHangUp
     | OtherHangUp
     | AppTerminate
+    | AppAsk
+    | AppAwait
 )
-ServerStep: TypeAlias = ServerSet | NoSubscription | ServerCrash | ServerRestart
-Step: TypeAlias = CarrierStep | CallerStep | AppStep | ServerStep
+ServerStep: TypeAlias = ServerSet | NoSubscription | ServerCrash | ServerRestart | ServerFail | ServerLose
+Step: TypeAlias = CarrierStep | CallerStep | PhoneStep | AppStep | ServerStep
 
 CARRIER_STEPS = (
     Respond,
@@ -292,13 +289,16 @@ CARRIER_STEPS = (
     Bye,
     IgnoreAck,
     IgnoreCancel,
-    SendRtp,
     Refer,
+    *SOUNDS,
+    *MANNERS,
 )
 CALLER_STEPS = (CarrierCall, CarrierCancel, CancelOnAnswer, NoAck)
-"""Steps of a far end that calls; Wait, Bye and Refer are its own too, then."""
-OF_EITHER = (Wait, Bye, Refer)
+"""Steps of a far end that calls; those OF_EITHER are its own too, then."""
+OF_EITHER = (Wait, Bye, Refer, *SOUNDS, *MANNERS)
 """Steps of the far end that calls, where one does; else of the one that is called."""
+PAUSES = (Wait, *TIMED)
+"""Steps that take time."""
 
 
 @dataclass(frozen=True)
@@ -306,15 +306,16 @@ class Scenario:
     """Steps in the order of the text.
 
     The carrier's steps begin with the INVITE and run without waiting for anyone else. The steps of the
-    application and the server are for the player of the whole scene (tests, provoke): one of them is
-    due when the carrier's steps above it have been played.
+    application and the server are for the player of the whole scene: one of them is due when the carrier's
+    steps above it have been played. Below an `app: wait for` the carrier waits too; where no application
+    is played, as with the built-in carrier, it does not.
     """
 
     steps: tuple[Step, ...] = ()
 
     @cached_property
     def carrier(self) -> tuple[CarrierStep, ...]:
-        """What a far end that is called does. Where it calls, Wait, Bye and Refer are the caller's."""
+        """What a far end that is called does. Where it calls, those OF_EITHER are the caller's."""
         calls = self.calls_in is not None
         return tuple(
             step
@@ -323,11 +324,44 @@ class Scenario:
         )
 
     @cached_property
+    def manner(self) -> Manner:
+        """How the far end describes its media."""
+        return manner_of(self.steps)
+
+    def of_number(self, number: str) -> "Scenario":
+        """What the far end does when `number` is called: what the scenario says of it, else the carrier's."""
+        if all(not isinstance(each, PhoneStep) or each.number != number for each in self.steps):
+            return self
+        own = [
+            each.step if isinstance(each, PhoneStep) else each
+            for each in self.steps
+            if isinstance(each, AppAwait) or (isinstance(each, PhoneStep) and each.number == number)
+        ]
+        return Scenario(tuple(own))
+
+    @cached_property
+    def _gates(self) -> tuple[int, ...]:
+        """How many steps of the far end stand above each `wait for` of the application."""
+        mine: tuple[type, ...] = CARRIER_STEPS if self.calls_in is None else (*CALLER_STEPS, *OF_EITHER)
+        counts = [
+            sum(isinstance(step, mine) for step in self.steps[:at])
+            for at, step in enumerate(self.steps)
+            if isinstance(step, AppAwait)
+        ]
+        return tuple(counts)
+
+    def open_steps(self, gates_opened: int | None) -> int:
+        """How many steps the far end may play once so many of the application's `wait for` are over."""
+        if gates_opened is not None and gates_opened < len(self._gates):
+            return self._gates[gates_opened]
+        return len(self.carrier if self.calls_in is None else self.caller)
+
+    @cached_property
     def calls_in(self) -> CarrierCall | None:
         return next((step for step in self.steps if isinstance(step, CarrierCall)), None)
 
     @cached_property
-    def caller(self) -> tuple[CallerStep | Wait | Bye | Refer, ...]:
+    def caller(self) -> tuple[CallerStep | Wait | Bye | Refer | SoundStep | MannerStep, ...]:
         """What a far end that calls does, its INVITE first; nothing if it does not call."""
         if self.calls_in is None:
             return ()

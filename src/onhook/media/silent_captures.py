@@ -96,20 +96,26 @@ class SilentCaptures:
 
     def lose_stream(self, stream: str, detail: str = "closed by the peer with 1006") -> None:
         """The connection breaks; the real engine dials again."""
-        lost = self._streams[stream]
+        lost = self._streams.get(stream)
+        if lost is None:
+            return
         lost.count(self._telling.now())
         lost.live = False
         self._tell_stream(lost, "lost", Failing(detail=detail))
 
     def reopen_stream(self, stream: str) -> None:
-        known = self._streams[stream]
+        known = self._streams.get(stream)
+        if known is None:
+            return
         known.count(self._telling.now())
         known.live = True
         self._tell_stream(known, "reopened")
 
     def fail_stream(self, stream: str, fault: Failing) -> None:
         """It is given up."""
-        known = self._streams.pop(stream)
+        known = self._streams.pop(stream, None)
+        if known is None:
+            return
         known.count(self._telling.now())
         self._tell_stream(known, "failed", fault)
 

@@ -19,8 +19,11 @@ class _Leg:
         self.sent = 0
         self.sending_since: float | None = None
         self.received = 0
-        self.talks = False
-        """Does the far end send a packet each 20 ms?"""
+        self.talks: bool | None = None
+        """Does the far end send a packet each 20 ms? None: nobody has said so yet."""
+        self.unusable_since: float | None = None
+        self.unusable_type: int | None = None
+        self.far_lost: int | None = None
         self.hearing_since: float | None = None
         self.first_received_at: float | None = None
         self.last_received_at: float | None = None
@@ -73,12 +76,11 @@ class SilentLegs:
         if leg is None:
             return
         self._count(leg)
-        first = leg.agreed is None
         leg.agreed = effect
         sending = effect.sending and effect.codec in CODECS and effect.port
         leg.sending_since = self._telling.now() if sending else None
-        if first:
-            leg.talks = leg.talks or self._far_end_talks
+        if leg.talks is None:
+            leg.talks = self._far_end_talks
         self._settle(effect.leg, leg)
 
     def close(self, leg: str) -> MediaMeasured:
@@ -100,15 +102,27 @@ class SilentLegs:
     def talk(self, leg: str) -> None:
         """From now on the far end sends a packet each 20 ms."""
         if (known := self._legs.get(leg)) is not None:
-            known.talks = True
+            self._count(known)
+            known.talks, known.unusable_since = True, None
             self._settle(leg, known)
+
+    def talk_unusably(self, leg: str, payload_type: int | None) -> None:
+        """From now on each packet is of no use: of this payload type; or, with None, not to be deciphered."""
+        self.fall_silent(leg)
+        if (known := self._legs.get(leg)) is not None:
+            known.unusable_since, known.unusable_type = self._telling.now(), payload_type
+
+    def report(self, leg: str, lost: int) -> None:
+        """The far end reports by RTCP how many of our packets it did not get."""
+        if (known := self._legs.get(leg)) is not None:
+            known.far_lost = lost
 
     def fall_silent(self, leg: str) -> None:
         """The far end sends no RTP any more; from before the start on: never."""
         known = self._legs.get(leg)
         if known is not None:
             self._count(known)
-            known.talks = False
+            known.talks, known.unusable_since = False, None
             self._settle(leg, known)
 
     def hear(self, leg: str, packets: int) -> None:
@@ -131,6 +145,10 @@ class SilentLegs:
         known = self._legs.get(leg)
         if known is None:
             return
+        self._count_unusable(known, packets, wrong_type)
+
+    @staticmethod
+    def _count_unusable(known: _Leg, packets: int, wrong_type: int | None) -> None:
         if wrong_type is None:
             known.undecipherable += packets
         else:
@@ -213,6 +231,7 @@ class SilentLegs:
             wrong_types=tuple(sorted(leg.wrong_types)),
             undecipherable=leg.undecipherable,
             digits=leg.digits,
+            far_lost=leg.far_lost,
             streams=1 if leg.received else 0,
         )
 
@@ -223,6 +242,9 @@ class SilentLegs:
             packets = _packets(now - leg.sending_since)
             leg.sent += packets
             leg.sending_since += packets * PACKET_SECONDS
+        if leg.unusable_since is not None and (packets := _packets(now - leg.unusable_since)):
+            leg.unusable_since += packets * PACKET_SECONDS
+            self._count_unusable(leg, packets, leg.unusable_type)
         if leg.hearing_since is not None and (packets := _packets(now - leg.hearing_since)):
             leg.received += packets
             leg.hearing_since += packets * PACKET_SECONDS

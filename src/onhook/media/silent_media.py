@@ -157,6 +157,14 @@ class SilentMedia:
     def talk(self, leg: str) -> None:
         self._legs.talk(leg)
 
+    def talk_unusably(self, leg: str, wrong_type: int | None) -> None:
+        """As `talk`, and each packet is as in `hear_unusable`."""
+        self._legs.talk_unusably(leg, wrong_type)
+
+    def report(self, leg: str, lost: int) -> None:
+        """The far end reports (RTCP) how many of our packets did not arrive."""
+        self._legs.report(leg, lost)
+
     def fall_silent(self, leg: str) -> None:
         self._legs.fall_silent(leg)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias, get_args
 from urllib.parse import parse_qs, urlsplit
 
 from onhook.effects import AudioSource, FileAudio, PlayPrompt, SendDigits, SpokenText
@@ -28,6 +28,7 @@ class Failing(NamedTuple):
     http_status: int | None = None
 
 
+PROMPT_FAULTS: tuple[PromptFault, ...] = tuple(fault for fault in get_args(PromptFault) if fault)
 PromptPlan: TypeAlias = int | PromptFault | Failing
 """How long a source plays in ms, or how it fails."""
 

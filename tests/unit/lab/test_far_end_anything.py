@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from far_end_caller import OFFER, TCP, UDP, Caller
 from onhook.effects import Destination
+from onhook.lab.audio_steps import SendRtp
 from onhook.lab.far_end_call import MAX_CALL_SECONDS, MAX_HISTORY
 from onhook.lab.scenario_steps import (
     Bye,
@@ -16,7 +17,6 @@ from onhook.lab.scenario_steps import (
     IgnoreCancel,
     Respond,
     Scenario,
-    SendRtp,
     Silence,
     Wait,
 )

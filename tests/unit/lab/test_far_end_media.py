@@ -2,9 +2,11 @@
 
 import pytest
 
+from onhook.lab.audio_steps import Manner
 from onhook.lab.far_end_media import BAD_SDP, Audio
 from onhook.sip.offer import make_offer, read_answer
 from onhook.sip.sdp import SessionDescription, Unusable, parse_sdp
+from onhook.sip.terms import Secrecy, Terms
 
 HERE = ("192.0.2.7", 7000)
 
@@ -124,3 +126,64 @@ def test_an_answer_that_nobody_asked_for_is_dropped() -> None:
 
 def test_bad_sdp_is_bad_to_our_own_reader() -> None:
     assert isinstance(parse_sdp(BAD_SDP), Unusable)
+
+
+# The manner that a scenario gives it
+
+
+def audio(manner: Manner, secret: bytes = b"far") -> Audio:
+    return Audio(HERE, 1, manner, secret)
+
+
+def formats(body: bytes | None) -> tuple[str, ...]:
+    return described(body).media[0].formats
+
+
+def test_the_codecs_of_a_manner_are_offered_and_answered() -> None:
+    assert formats(audio(Manner(("opus", "PCMA"))).answer(b"")) == ("111", "8", "101", "110")
+    far = audio(Manner(("PCMA",)))
+    assert formats(far.answer(offer())) == ("8", "101")
+    assert far.wanted is not None
+    assert far.wanted.codec == "PCMA"
+
+
+def test_a_codec_that_was_not_offered_is_answered_all_the_same() -> None:
+    far = audio(Manner(("G729",)))
+    answer = described(far.answer(offer()))
+    assert answer.media[0].formats == ("18",)
+    assert "a=rtpmap:18 G729/8000" in answer.media[0].lines
+    fault = read_answer(described(offer()), answer)
+    assert isinstance(fault, Unusable)
+    assert fault.why.startswith("no codec in common")
+    assert far.wanted is None
+    assert formats(audio(Manner(("G729", "PCMU"))).answer(b"")) == ("18", "0", "101")
+
+
+def test_srtp_is_answered_where_it_is_offered_and_not_offered_by_itself() -> None:
+    secured = make_offer("192.0.2.1", 6000, 1, 1, terms=Terms(srtp="optional", secret=b"near"))
+    far = audio(Manner())
+    assert described(far.answer(secured.to_bytes())).media[0].attributes("crypto")
+    assert far.wanted is not None
+    assert far.wanted.srtp is not None
+    assert described(audio(Manner()).answer(b"")).media[0].attributes("crypto") == []
+
+
+@pytest.mark.parametrize(
+    ("srtp", "offered", "protocol"), [("required", "off", "RTP/SAVP"), ("off", "required", "RTP/AVP")]
+)
+def test_a_stubborn_side_answers_in_its_own_way(srtp: Secrecy, offered: Secrecy, protocol: str) -> None:
+    near = make_offer("192.0.2.1", 6000, 1, 1, terms=Terms(srtp=offered, secret=b"near"))
+    answer = described(audio(Manner(srtp=srtp)).answer(near.to_bytes()))
+    assert answer.media[0].protocol == protocol
+    assert isinstance(read_answer(near, answer), Unusable)
+
+
+def test_without_telephone_event_nobody_speaks_of_it() -> None:
+    far = audio(Manner(events=False))
+    answer = described(far.answer(offer()))
+    assert answer.media[0].formats == ("0",)
+    assert b"telephone-event" not in answer.to_bytes()
+    agreed = read_answer(described(offer()), answer)
+    assert not isinstance(agreed, Unusable)
+    assert agreed.telephone_event is None
+    assert b"telephone-event" not in (audio(Manner(events=False)).answer(b"") or b"")

@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from onhook.lab.app_steps import AppAsk
+from onhook.lab.audio_steps import SendRtp
 from onhook.lab.scenario import (
     FIXED,
     FORMS,
@@ -19,12 +21,9 @@ from onhook.lab.scenario import (
 )
 from onhook.lab.scenario_steps import (
     CARRIER_STEPS,
-    AppAdd,
     AppCall,
     AppHangUp,
-    AppRemove,
     AppTerminate,
-    AppTransfer,
     AppWait,
     Bye,
     Challenge,
@@ -36,7 +35,6 @@ from onhook.lab.scenario_steps import (
     RefuseConnection,
     Respond,
     Scenario,
-    SendRtp,
     ServerCrash,
     ServerRestart,
     Silence,
@@ -82,9 +80,9 @@ ONE_LINE: list[tuple[str, Step]] = [
     ("carrier: refer accepted", Refer("accepted")),
     ("carrier: refer refused 603", Refer("refused", 603)),
     ("carrier: refer target 486", Refer("target", 486)),
-    ("app: add +14255550201", AppAdd("+14255550201")),
-    ("app: remove 8:acs:a_b", AppRemove("8:acs:a_b")),
-    ("app: transfer to +14255550201", AppTransfer("+14255550201")),
+    ("app: add +14255550201", AppAsk("add", "+14255550201")),
+    ("app: remove 8:acs:a_b", AppAsk("remove", "8:acs:a_b")),
+    ("app: transfer to +14255550201", AppAsk("transfer", "to +14255550201")),
     ("app: hang up", AppHangUp()),
     ("app: terminate", AppTerminate()),
     ("app: wait 1 s", AppWait(1000)),
@@ -251,9 +249,6 @@ FREE: st.SearchStrategy[Step] = st.one_of(
     st.builds(AppCall, st.one_of(st.none(), TOKENS), TOKENS),
     st.just(Garbage()),
     st.builds(Garbled, st.integers(100, 699)),
-    st.builds(AppAdd, TOKENS),
-    st.builds(AppRemove, TOKENS),
-    st.builds(AppTransfer, TOKENS),
 )
 BODIES = st.sampled_from(["", "sdp", "bad-sdp", "no-sdp"])
 EARLY = st.one_of(
