@@ -22,6 +22,7 @@ from onhook.acs.models import (
     ConnectRequest,
     CreateCallRequest,
     PhoneNumberIdentifierModel,
+    StartCallRecordingRequest,
 )
 from onhook.acs.requests import Asked
 from onhook.acs.wire import Model
@@ -367,6 +368,8 @@ class _Player:
         self._caller: FarCaller | None = None
         self._party = CALLEE
         """Who is meant where a step names nobody."""
+        self._recording = ""
+        """The recordingId of the recording that was started last."""
         self._awaited: Counter[str] = Counter()
         self.refused: list[ApiError] = []
         world.subscribers.deaf = NoSubscription() in scenario.steps
@@ -483,4 +486,12 @@ class _Player:
         world, call = self.world, self.world.switch.calls.get(self.call_id)
         server_call_id = call.record.server_call_id if call else ""
         request = request_of(step, Setting(self._party, CALLER, server_call_id))
-        world.operate(self.call_id, VERBS[step.verb].operation, request)
+        operation = VERBS[step.verb].operation
+        resource = world.owner(self.call_id)
+        if isinstance(request, StartCallRecordingRequest):
+            reply = world.switch.start_recording(resource, request, world.ask(operation))
+            self._recording = getattr(reply, "recording_id", None) or ""
+        elif operation.endswith("Recording"):
+            world.switch.change_recording(resource, self._recording, world.ask(operation))
+        else:
+            world.operate(self.call_id, operation, request)

@@ -11,9 +11,11 @@ from onhook.facts import (
     DigitsSent,
     MediaMeasured,
     PromptEnded,
+    RecordingChanged,
     RtpResumed,
     RtpStopped,
     SpeechHeard,
+    StreamChanged,
     Timeline,
 )
 from onhook.lab.rehearsal import Rehearsal, rehearse
@@ -22,6 +24,7 @@ from onhook.lab.scenario import parse_scenario
 UP = "carrier: 180 Ringing\ncarrier: 200 OK\n"
 IN = "carrier: call from +14255550200 to +14255550100\napp: answer\n"
 BYE = "carrier: wait 1 s\ncarrier: bye\n"
+LATER = "carrier: wait 20 s\ncarrier: bye\n"
 
 
 def played(text: str) -> Rehearsal:
@@ -158,6 +161,59 @@ def test_a_phone_that_is_added_does_what_its_own_lines_say() -> None:
     assert asked[1:] == ["addParticipant", "addParticipant", "hold"]
     (refused,) = rehearsal.refused  # telephones cannot be muted
     assert (refused.status, refused.code) == (400, "8523")
+
+
+def test_a_recording_is_paused_resumed_and_stopped() -> None:
+    rehearsal = played(
+        f"{UP}app: start recording | wav | unmixed\napp: wait 2 s\napp: pause recording\napp: wait 3 s\n"
+        f"app: resume recording\napp: wait 1 s\napp: stop recording\napp: wait 1 s\n{LATER}"
+    )
+    assert rehearsal.refused == []
+    states = [fact.state for fact in rehearsal.timeline if isinstance(fact, RecordingChanged)]
+    assert states == ["active", "inactive", "active", "closed"]
+    closed = [fact for fact in rehearsal.timeline if isinstance(fact, RecordingChanged)][-1]
+    assert closed.duration_ms == pytest.approx(3000, abs=20)
+
+
+def test_a_recording_fails_as_arranged() -> None:
+    rehearsal = played(
+        f"{UP}server: fail recording | the disk is full\napp: start recording\napp: wait 1 s\n{LATER}"
+    )
+    (failed,) = (fact for fact in rehearsal.timeline if isinstance(fact, RecordingChanged))
+    assert (failed.state, failed.detail) == ("failed", "the disk is full")
+
+
+@pytest.mark.parametrize("kind", ["streaming", "transcription"])
+@pytest.mark.parametrize(
+    ("line", "states"),
+    [
+        ("server: lose streams for a while", ["opened", "lost", "reopened", "closed"]),
+        ("server: lose streams", ["opened", "lost", "failed"]),
+        ("app: wait 1 s", ["opened", "closed"]),
+    ],
+)
+def test_streams_open_break_and_close(kind: str, line: str, states: list[str]) -> None:
+    rehearsal = played(
+        f"app: call from +14255550100 to +14255550200 | {kind} wss://app.example/a | speech https://s.example\n"
+        f"{UP}app: start {kind}\napp: wait 1 s\n{line}\napp: wait 5 s\napp: stop {kind}\n{LATER}"
+    )
+    told = [fact.state for fact in rehearsal.timeline if isinstance(fact, StreamChanged)]
+    assert told == states
+
+
+def test_a_stream_is_refused_as_arranged() -> None:
+    rehearsal = played(
+        "app: call from +14255550100 to +14255550200 | streaming wss://app.example/a now\n"
+        f"{UP}carrier: wait 3 s\n{LATER}"
+    )
+    assert next(fact.state for fact in rehearsal.timeline if isinstance(fact, StreamChanged)) == "opened"
+    refused = played(
+        "app: call from +14255550100 to +14255550200 | streaming wss://app.example/a\n"
+        "server: fail stream wss://app.example/a | 403 Forbidden\n"
+        f"{UP}app: start streaming\napp: wait 1 s\n{LATER}"
+    )
+    (failed,) = (fact for fact in refused.timeline if isinstance(fact, StreamChanged))
+    assert (failed.state, failed.http_status) == ("failed", 403)
 
 
 def test_srtp_is_agreed_on_where_the_trunk_offers_it() -> None:
