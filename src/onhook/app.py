@@ -157,12 +157,11 @@ async def running(config: Config) -> AsyncGenerator[Running, None]:
             grid=grid,
         )
         stack.callback(switch.close)
+        stack.callback(made.studio.stop)  # while the switch still hears how prompts end
         routing.follow(switch.reroute)
         switch.recover()
         await made.recordings.recover()
-        identities = Identities(
-            store.kept, keys, RateLimits(identity_limits(config).most()), now, sources.guid
-        )
+        identities = _identities(config, store, keys, sources)
         settings = server_settings(config)
         application = make_app(
             config.directory,
@@ -394,6 +393,11 @@ def _courier(
         authorize=authorize,
         refused=RefusedNetworks(config.delivery.refused_networks),
     )
+
+
+def _identities(config: Config, store: SqliteStore, keys: TokenKeys, sources: Sources) -> Identities:
+    limits = RateLimits(identity_limits(config).most())
+    return Identities(store.kept, keys, limits, sources.now, sources.guid)
 
 
 def _live_routing(config: Config, store: SqliteStore) -> LiveRouting:

@@ -12,13 +12,19 @@ import msgspec
 
 from onhook import __version__
 from onhook.config import Config
-from onhook.config.parts import fleet_settings, media_settings, recording_settings, stream_settings
+from onhook.config.parts import (
+    fleet_settings,
+    media_settings,
+    prompt_settings,
+    recording_settings,
+    speech_settings,
+    stream_settings,
+)
 from onhook.delivery.refused_networks import RefusedNetworks
 from onhook.media.engine.embedded import EmbeddedEngine
 from onhook.media.parts import Engine
 from onhook.media.prompts.fetching import Fetching
 from onhook.media.prompts.prompts import Prompts
-from onhook.media.prompts.settings import PromptSettings
 from onhook.media.prompts.sources import SoundSources
 from onhook.media.recordings.recordings import Locations, Recordings
 from onhook.media.rtpengine.engine import RtpengineEngine
@@ -67,12 +73,12 @@ async def make_studio(around: Surroundings, stack: contextlib.AsyncExitStack) ->
     session = aiohttp.ClientSession(connector=connector)
     stack.push_async_callback(session.close)
     engine, health = await _start_engine(config, now)
-    prompts = PromptSettings()
+    prompts = prompt_settings(config)
     fetching = Fetching(
         prompts, trust=trust, open_socket=refused.open_socket, user_agent=f"onhook/{__version__}"
     )
     stack.push_async_callback(fetching.close)
-    sources = SoundSources(fetching, _speaking(SpeechSettings(), session, stack), prompts)
+    sources = SoundSources(fetching, _speaking(speech_settings(config), session, stack), prompts)
     recordings = Recordings(
         engine,
         recording_settings(config),

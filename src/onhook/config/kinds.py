@@ -294,6 +294,16 @@ WEB_ADDRESS = text(
     "https://app.example.com/events",
     lambda value: value.startswith(("https://", "http://")) and len(value) <= MAX_CALLBACK_URI_LENGTH,
 )
+SPEECH_ADDRESS = text(
+    "an https or http address",
+    "https://speech.example.com/",
+    lambda value: bool(re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", value)),
+)
+HEADER_NAME = text(
+    "the name of an HTTP header",
+    "Authorization",
+    lambda value: bool(re.fullmatch(r"[A-Za-z0-9-]{1,64}", value)),
+)
 EVENT_TYPE = text("an event type", "IncomingCall", is_event_type)
 EVENT_TYPES = many(EVENT_TYPE, "a list of event types", '["IncomingCall"]', at_most=100)
 SUBJECT = text("a text on one line", "/caller/4:", lambda _value: True)

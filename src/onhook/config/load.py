@@ -24,6 +24,7 @@ from onhook.config.faults import ConfigError, Fault, Place, shown
 from onhook.config.kinds import Unfit
 from onhook.config.schema import OPTIONAL, Config
 from onhook.config.table import REQUIRED, Setting
+from onhook.media.speech.settings import SpeechEndpoint
 
 _ID_SPACE = uuid.UUID("0d0e0f00-0000-4000-8000-000000000000")
 EVERY_NUMBER = r"\+\d+"
@@ -162,6 +163,7 @@ def _build(read: Mapping[SectionKey, dict[str, Any] | None]) -> Config:
     trunks: dict[str, Trunk] = {}
     routes: list[VoiceRoute] = []
     subscriptions: list[Subscription] = []
+    endpoints: list[SpeechEndpoint] = []
     for (section, name), values in read.items():
         if values is None:
             continue
@@ -175,7 +177,14 @@ def _build(read: Mapping[SectionKey, dict[str, Any] | None]) -> Config:
             routes.append(VoiceRoute(**(named | values)))
         elif section == "subscription":
             subscriptions.append(Subscription(name=str(name), **values))
+        elif section == "speech_endpoint":
+            endpoints.append(SpeechEndpoint(**values))
         else:
             single[section] = schema.SECTIONS[section](**values)
     directory = Directory(tuple(resources), trunks, tuple(routes))
-    return Config(**single, directory=directory, subscriptions=tuple(subscriptions))
+    return Config(
+        **single,
+        directory=directory,
+        subscriptions=tuple(subscriptions),
+        speech_endpoints=tuple(endpoints),
+    )

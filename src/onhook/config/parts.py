@@ -11,9 +11,11 @@ from typing import Any, TypeVar
 from onhook.config.kinds import split_endpoint
 from onhook.config.schema import WILDCARDS, Config
 from onhook.delivery.schedule import Schedule
+from onhook.media.prompts.settings import PromptSettings
 from onhook.media.recordings.settings import RecordingSettings
 from onhook.media.rtpengine.settings import FleetSettings
 from onhook.media.settings import MediaSettings
+from onhook.media.speech.settings import SpeechSettings
 from onhook.media.streams.settings import StreamSettings
 from onhook.net.settings import NetworkSettings
 from onhook.server.identity_api import IdentityLimits
@@ -34,6 +36,14 @@ def media_settings(config: Config) -> MediaSettings:
     if host in WILDCARDS and not advertised:
         advertised = WILDCARDS[host]  # checks.py lets this pass only if every trunk is on this machine
     return _fill(MediaSettings, config.media, host=host, advertised_host=advertised)
+
+
+def prompt_settings(config: Config) -> PromptSettings:
+    return _fill(PromptSettings, config.prompt)
+
+
+def speech_settings(config: Config) -> SpeechSettings:
+    return _fill(SpeechSettings, config.speech, endpoints=config.speech_endpoints)
 
 
 def recording_settings(config: Config) -> RecordingSettings:

@@ -15,11 +15,13 @@ from onhook.calls import grid
 from onhook.calls.directory import Directory, Trunk, VoiceRoute
 from onhook.config import kinds
 from onhook.config.captures import RecordingSettings, StreamingSettings
+from onhook.config.speech import PromptSettings, SpeechEndpointSection, SpeechSettings
 from onhook.config.table import REQUIRED, defaults, setting
 from onhook.delivery.refused_networks import METADATA_NETWORKS
 from onhook.delivery.schedule import Schedule
 from onhook.media.rtpengine.settings import FleetSettings
 from onhook.media.settings import MediaSettings as MediaPart
+from onhook.media.speech.settings import SpeechEndpoint
 from onhook.net.settings import NetworkSettings
 from onhook.server.identity_api import IdentityLimits
 from onhook.server.settings import ServerSettings as ServerPart
@@ -295,7 +297,7 @@ class DeliverySettings:
     refused_networks: tuple[str, ...] = setting(
         kinds.NETWORKS,
         METADATA_NETWORKS,
-        "Networks where events never go, whatever address is given: at first those with a cloud's secrets.",
+        "Networks that no event goes to and no prompt comes from: at first those with a cloud's secrets.",
     )
 
 
@@ -465,6 +467,9 @@ class Config:
     carrier: CarrierSettings = CarrierSettings()
     recording: RecordingSettings = dataclasses.field(default_factory=RecordingSettings)
     streaming: StreamingSettings = dataclasses.field(default_factory=StreamingSettings)
+    prompt: PromptSettings = dataclasses.field(default_factory=PromptSettings)
+    speech: SpeechSettings = dataclasses.field(default_factory=SpeechSettings)
+    speech_endpoints: tuple[SpeechEndpoint, ...] = ()
     directory: Directory = dataclasses.field(default_factory=Directory)
     subscriptions: tuple[grid.Subscription, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -481,9 +486,11 @@ SINGLE = (
     CarrierSettings,
     RecordingSettings,
     StreamingSettings,
+    PromptSettings,
+    SpeechSettings,
 )
 """Sections that exist once: [server]."""
-NAMED = (ResourceSection, TrunkSection, SubscriptionSection)
+NAMED = (ResourceSection, TrunkSection, SubscriptionSection, SpeechEndpointSection)
 """Sections with a name of your choice: [trunk.NAME]."""
 LISTED = (RouteSection,)
 """Sections in an order: [[route]]."""

@@ -1,6 +1,6 @@
-"""Networks to which no event is ever sent, whatever address an application gives.
+"""Networks to which no event is ever sent and from which no prompt is fetched, whatever address is given.
 
-An application that may choose where this server posts to could reach what only this server can: by default
+An application that may choose where this server connects to could reach what only this server can: by default
 the addresses at which clouds give a machine its credentials. What counts is the address connected to, after
 its name was resolved; so no name, redirect or spelling of an address leads around it.
 """
@@ -41,7 +41,7 @@ class RefusedNetworks:
         if network is not None:
             raise AddressRefused(
                 errno.EACCES,
-                f"{address} lies in {network}, where no event may go (delivery.refused_networks)",
+                f"{address} lies in {network}, where nothing may go (delivery.refused_networks)",
             )
 
     def open_socket(self, found: Found) -> socket.socket:

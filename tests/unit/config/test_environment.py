@@ -225,6 +225,13 @@ VALUES = {
     "storage_http": "never",
     "plain_ws": "never",
     "max_message_bytes": "65536",
+    "http": "never",
+    "max_bytes": "2048",
+    "built_in": "false",
+    "require_endpoint": "true",
+    "key_header": "Authorization",
+    "speak_url": "https://tts.example",
+    "listen_url": "https://stt.example",
     "tone_ms": "300",
     "tone_gap_ms": "120",
     "first_delay_ms": "60",
@@ -244,6 +251,8 @@ def test_each_setting_of_the_table_can_be_given_by_its_variable(section: str, na
     env = {f"ONHOOK_{section.upper()}__{part}{name.upper()}": VALUES.get(name, "17")}
     if section == "route":
         env = {"ONHOOK_ROUTE__0__PATTERN": "y", "ONHOOK_ROUTE__0__TRUNKS": "carrier"} | env
+    if section == "speech_endpoint":
+        env = {"ONHOOK_SPEECH_ENDPOINT__CARRIER__ENDPOINT": "https://speech.example/1"} | env
     if section == "subscription":
         env = {"ONHOOK_SUBSCRIPTION__CARRIER__ENDPOINT": "https://app.example/1"} | env
     if name == "last_port":
@@ -259,5 +268,6 @@ def test_each_setting_of_the_table_can_be_given_by_its_variable(section: str, na
         "trunk": "directory",
         "route": "directory",
         "subscription": "subscriptions",
+        "speech_endpoint": "speech_endpoints",
     }.get(section, section)
     assert getattr(changed, of_section) != getattr(before, of_section)

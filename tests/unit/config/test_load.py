@@ -312,11 +312,12 @@ WRONG = [
     ),
     ("[servr]\nport = 1", 1, "servr: no such section. Did you mean server?"),
     (
-        "port = 5060",
+        "host = 'here'",
         1,
         (
-            "port: no such section. Sections are server, sip, media, store, delivery, "
-            "limits, carrier, recording, streaming, resource, trunk, subscription, route."
+            "host: no such section. Sections are server, sip, media, store, delivery, "
+            "limits, carrier, recording, streaming, prompt, speech, resource, trunk, subscription, "
+            "speech_endpoint, route."
         ),
     ),
     ("server = 1", 1, "server: expected a section, got 1. Write [server]."),

@@ -12,8 +12,10 @@ from onhook.config.schema import SECTIONS
 from onhook.config.table import REQUIRED, Setting, as_toml, settings
 from onhook.delivery.courier import MAX_POSTS_AT_A_TIME
 from onhook.delivery.schedule import Schedule
+from onhook.media.prompts.settings import PromptSettings
 from onhook.media.recordings.settings import RecordingSettings
 from onhook.media.settings import MediaSettings
+from onhook.media.speech.settings import SpeechEndpoint, SpeechSettings
 from onhook.media.streams.settings import StreamSettings
 from onhook.net.settings import NetworkSettings
 from onhook.server.settings import ServerSettings
@@ -28,7 +30,7 @@ each_setting = pytest.mark.parametrize(
 @each_setting
 def test_a_default_is_of_its_own_kind(section: str, setting: Setting) -> None:
     if setting.default is REQUIRED:
-        assert section in {"resource", "trunk", "route", "subscription"}, (
+        assert section in {"resource", "trunk", "route", "subscription", "speech_endpoint"}, (
             "a server must start without any configuration"
         )
         return
@@ -67,7 +69,12 @@ def test_units_stand_last_in_names(unit: str) -> None:
 
 def test_passwords_and_keys_are_secret() -> None:
     secret = {f"{section}.{setting.name}" for section, setting in ALL if setting.secret}
-    assert secret == {"resource.access_keys", "trunk.password", "subscription.endpoint"}
+    assert secret == {
+        "resource.access_keys",
+        "trunk.password",
+        "subscription.endpoint",
+        "speech_endpoint.key",
+    }
 
 
 @pytest.mark.parametrize(
@@ -100,6 +107,8 @@ def test_parts_get_their_own_defaults_from_an_empty_configuration() -> None:
     recordings = Path(config.server.data_directory) / "recordings"
     assert parts.recording_settings(config) == RecordingSettings(directory=recordings)
     assert parts.stream_settings(config) == StreamSettings()
+    assert parts.prompt_settings(config) == PromptSettings()
+    assert parts.speech_settings(config) == SpeechSettings()
     assert config.delivery.posts_at_a_time == MAX_POSTS_AT_A_TIME
 
 
@@ -115,6 +124,8 @@ NOT_SET = {
         "max_waiting_for_a_name",
     },
     "MediaSettings": {"quarantine_seconds", "max_packets_a_tick"},
+    "PromptSettings": {"cache_seconds", "max_redirects", "max_fetches"},
+    "SpeechSettings": {"endpoints"},  # sections of their own
     "ServerSettings": {"request_limits"},  # the setting is limits.requests
     "Limits": {"setup_seconds", "end_after_silence_seconds"},  # sip.setup_timeout_seconds, and of [media]
 }
@@ -126,6 +137,9 @@ NOT_SET = {
     [
         (NetworkSettings, "sip"),
         (MediaSettings, "media"),
+        (PromptSettings, "prompt"),
+        (SpeechSettings, "speech"),
+        (SpeechEndpoint, "speech_endpoint"),
         (ServerSettings, "server"),
         (Schedule, "delivery"),
         (Limits, "sip"),

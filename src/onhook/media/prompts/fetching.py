@@ -47,11 +47,11 @@ class Fetching:
         url = _read(uri)
         async with self._turns:
             try:
-                async with asyncio.timeout(self._settings.prompt_fetch_seconds):
+                async with asyncio.timeout(self._settings.fetch_seconds):
                     return await self._follow(url)
             except TimeoutError:
-                seconds = self._settings.prompt_fetch_seconds
-                problem = f"{shown(url)} was not there within {seconds:g} s (media.prompt_fetch_seconds)"
+                seconds = self._settings.fetch_seconds
+                problem = f"{shown(url)} was not there within {seconds:g} s (prompt.fetch_seconds)"
                 raise SourceFailed("too-slow", problem) from None
 
     async def close(self) -> None:
@@ -76,17 +76,17 @@ class Fetching:
         """Raises SourceFailed for an address that may not be fetched."""
         led = "" if url is first else f" (where {shown(first)} leads)"
         if url.scheme == "file":
-            if url is not first or not self._settings.prompt_file_root:
-                problem = "files may be played once media.prompt_file_root names their folder"
+            if url is not first or not self._settings.file_root:
+                problem = "files may be played once prompt.file_root names their folder"
                 raise SourceFailed("uri", f"{shown(url)}{led}: {problem}")
             return
         if url.scheme not in {"http", "https"} or not url.host:
             raise SourceFailed("uri", f"{shown(url)}{led} is no https address")
-        allowed = self._settings.prompt_http
+        allowed = self._settings.http
         if url.scheme == "http" and (
             allowed == "never" or (allowed == "loopback" and not _is_loopback(url.host))
         ):
-            problem = f"prompts are fetched by https (media.prompt_http is {allowed})"
+            problem = f"prompts are fetched by https (prompt.http is {allowed})"
             raise SourceFailed("uri", f"{shown(url)}{led}: {problem}")
 
     async def _get(self, url: URL) -> bytes | URL:
@@ -111,7 +111,7 @@ class Fetching:
         if coding != "identity":
             problem = f"{shown(url)} came with Content-Encoding {coding[:40]!r}, which was not asked for"
             raise SourceFailed("format", problem)
-        limit = self._settings.prompt_max_bytes
+        limit = self._settings.max_bytes
         announced = answer.content_length or 0
         body = bytearray()
         while announced <= limit and len(body) <= limit:
@@ -120,7 +120,7 @@ class Fetching:
                 return bytes(body)
             body += piece
         size = f"{announced} bytes" if announced > limit else "more"
-        problem = f"{shown(url)} has {size}, and {limit} are the most (media.prompt_max_bytes)"
+        problem = f"{shown(url)} has {size}, and {limit} are the most (prompt.max_bytes)"
         raise SourceFailed("too-large", problem)
 
     def _opened(self) -> aiohttp.ClientSession:
@@ -139,11 +139,11 @@ class Fetching:
 
     def _read_file(self, url: URL) -> bytes:
         """Below the root only, links followed; and only what is a plain file."""
-        root, limit = Path(self._settings.prompt_file_root).resolve(), self._settings.prompt_max_bytes
+        root, limit = Path(self._settings.file_root).resolve(), self._settings.max_bytes
         try:
             path = Path(unquote(url.raw_path)).resolve()
             if url.host not in {None, "", "localhost"} or not path.is_relative_to(root):
-                raise SourceFailed("uri", f"{shown(url)} is not below media.prompt_file_root")
+                raise SourceFailed("uri", f"{shown(url)} is not below prompt.file_root")
             if not stat.S_ISREG(path.stat().st_mode):
                 raise SourceFailed("unreachable", f"{shown(url)} is no file")
             with path.open("rb") as file:
@@ -152,7 +152,7 @@ class Fetching:
             problem = f"{shown(url)} could not be read: {getattr(error, 'strerror', None) or error}"
             raise SourceFailed("unreachable", problem) from error
         if len(body) > limit:
-            problem = f"{shown(url)} has more than {limit} bytes, the most (media.prompt_max_bytes)"
+            problem = f"{shown(url)} has more than {limit} bytes, the most (prompt.max_bytes)"
             raise SourceFailed("too-large", problem)
         return body
 

@@ -49,8 +49,8 @@ class SoundSources:
     ) -> None:
         settings = settings or PromptSettings()
         self._fetcher, self._speaker = fetcher, speaker
-        self._keep_seconds = settings.prompt_cache_seconds
-        self._sounds = Sounds(settings.prompt_cache_bytes, monotonic)
+        self._keep_seconds = settings.cache_seconds
+        self._sounds = Sounds(settings.cache_bytes, monotonic)
 
     async def sound(self, source: AudioSource, speech_endpoint: str) -> Clip:
         """Raises SourceFailed."""

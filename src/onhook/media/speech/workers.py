@@ -72,6 +72,7 @@ class Workers:
         self._idle: list[_Worker] = []
         self._all: set[_Worker] = set()
         self._under_way: set[asyncio.Task[bytes]] = set()
+        self._reaping: set[asyncio.Task[int]] = set()
         self._closed = False
         self.waiting = 0
         """Requests that wait for a process or for its answer."""
@@ -105,7 +106,7 @@ class Workers:
         for worker in self._all:
             worker.kill()
         await asyncio.gather(*self._under_way, return_exceptions=True)
-        await asyncio.gather(*(worker.process.wait() for worker in self._all))
+        await asyncio.gather(*(worker.process.wait() for worker in self._all), *self._reaping)
         self._all.clear()
         self._idle.clear()
 
@@ -173,6 +174,9 @@ class Workers:
                 kind, _ = await worker.read()
         except (EOFError, OSError, TimeoutError):
             kind = b""
+        if self._closed:
+            self._lose(worker)
+            raise WorkFailed("the server stops")
         if kind != READY:
             self._lose(worker)
             raise WorkFailed("its process could not be started; standard error has why")
@@ -182,6 +186,9 @@ class Workers:
         self.died += 1
         worker.kill()
         self._all.discard(worker)
+        reaping = asyncio.ensure_future(worker.process.wait())
+        self._reaping.add(reaping)
+        reaping.add_done_callback(self._reaping.discard)
 
     def _done(self, task: "asyncio.Task[bytes]") -> None:
         self.waiting -= 1

@@ -209,7 +209,7 @@ class TestHandshakes:
         async with wired(tmp_path, refused=["127.0.0.0/8", "::1/128"]) as parts, serving() as endpoint:
             record = await parts.asked(endpoint.url.replace("127.0.0.1", host))
             assert record.state == "Failed"
-            assert "where no event may go (delivery.refused_networks)" in record.why
+            assert "where nothing may go (delivery.refused_networks)" in record.why
             assert [each.outcome for each in record.tries] == ["SocketError"]
             assert endpoint.got == []
 

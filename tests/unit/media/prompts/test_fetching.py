@@ -20,8 +20,8 @@ from onhook.media.prompts.settings import PromptSettings
 from onhook.media.prompts.source_failed import SourceFailed
 
 BODY = b"RIFF" + bytes(range(256)) * 400
-PATIENT = PromptSettings(prompt_max_bytes=200_000, prompt_fetch_seconds=20)
-HURRIED = PromptSettings(prompt_fetch_seconds=0.2)
+PATIENT = PromptSettings(max_bytes=200_000, fetch_seconds=20)
+HURRIED = PromptSettings(fetch_seconds=0.2)
 
 
 @asynccontextmanager
@@ -74,11 +74,11 @@ async def test_a_redirect_is_checked_like_the_first_address(server: OddServer, t
     inside = tmp_path / "a.wav"
     inside.write_bytes(BODY)
     for target, problem in {
-        "http://192.0.2.1/a.wav": "by https (media.prompt_http is loopback)",
+        "http://192.0.2.1/a.wav": "by https (prompt.http is loopback)",
         inside.as_uri(): "files may be played once",
         "ftp://127.0.0.1/a.wav": "is no https address",
     }.items():
-        settings = PromptSettings(prompt_file_root=str(tmp_path))
+        settings = PromptSettings(file_root=str(tmp_path))
         failed = await refused(server.on("/away", redirect(target)), settings)
         assert failed.fault == "uri", target
         assert problem in failed.detail
@@ -101,7 +101,7 @@ async def test_a_status_that_is_no_success_is_told(server: OddServer, code: int)
 async def test_an_endless_body_is_left_at_the_limit(server: OddServer) -> None:
     failed = await refused(server.on("/endless", endless))
     assert failed.fault == "too-large"
-    assert failed.detail.endswith("has more, and 200000 are the most (media.prompt_max_bytes)")
+    assert failed.detail.endswith("has more, and 200000 are the most (prompt.max_bytes)")
 
 
 async def test_a_body_that_is_announced_too_large_is_not_read(server: OddServer) -> None:
@@ -114,7 +114,7 @@ async def test_a_body_that_is_announced_too_large_is_not_read(server: OddServer)
 async def test_who_is_slow_is_left_in_time(server: OddServer, behaviour: Callable[..., Any]) -> None:
     failed = await refused(server.on("/slow", behaviour), HURRIED)
     assert failed.fault == "too-slow"
-    assert failed.detail.endswith("was not there within 0.2 s (media.prompt_fetch_seconds)")
+    assert failed.detail.endswith("was not there within 0.2 s (prompt.fetch_seconds)")
 
 
 async def test_a_redirect_does_not_begin_the_time_anew(server: OddServer) -> None:
@@ -220,11 +220,11 @@ async def test_keys_in_an_address_are_never_shown(server: OddServer) -> None:
 )
 async def test_plain_http_is_a_setting(server: OddServer, allowed: Any, host: str, taken: bool) -> None:  # noqa: FBT001  # a row
     server.on("/a.wav", ok(BODY))
-    settings = PromptSettings(prompt_http=allowed)
+    settings = PromptSettings(http=allowed)
     if not taken:
         failed = await refused(server.url("/a.wav", host), settings)
         assert failed.fault == "uri"
-        assert f"media.prompt_http is {allowed}" in failed.detail
+        assert f"prompt.http is {allowed}" in failed.detail
         return
     async with fetching(settings) as made:
         assert await made.fetch(server.url("/a.wav", host)) == BODY
@@ -317,7 +317,7 @@ async def test_only_so_many_are_fetched_at_a_time(server: OddServer) -> None:
 
 class TestFiles:
     def settings(self, root: Path, **others: Any) -> PromptSettings:
-        return PromptSettings(prompt_file_root=str(root), **others)
+        return PromptSettings(file_root=str(root), **others)
 
     async def test_below_the_root(self, tmp_path: Path) -> None:
         folder = tmp_path / "in here"
@@ -331,7 +331,7 @@ class TestFiles:
         (tmp_path / "a.wav").write_bytes(BODY)
         failed = await refused((tmp_path / "a.wav").as_uri())
         assert failed.fault == "uri"
-        assert "files may be played once media.prompt_file_root names their folder" in failed.detail
+        assert "files may be played once prompt.file_root names their folder" in failed.detail
 
     @pytest.mark.parametrize(
         "way", ["outside.wav", "in/../outside.wav", "in/%2e%2e/outside.wav", "in/link.wav"]
@@ -342,7 +342,7 @@ class TestFiles:
         (tmp_path / "in/link.wav").symlink_to(tmp_path / "outside.wav")
         failed = await refused(f"file://{tmp_path}/{way}", self.settings(tmp_path / "in"))
         assert failed.fault == "uri"
-        assert "is not below media.prompt_file_root" in failed.detail
+        assert "is not below prompt.file_root" in failed.detail
 
     async def test_another_machine_has_no_files_here(self, tmp_path: Path) -> None:
         (tmp_path / "a.wav").write_bytes(BODY)
@@ -365,7 +365,7 @@ class TestFiles:
     async def test_a_file_has_a_largest_size(self, tmp_path: Path) -> None:
         (tmp_path / "a.wav").write_bytes(BODY)
         uri = (tmp_path / "a.wav").as_uri()
-        async with fetching(self.settings(tmp_path, prompt_max_bytes=len(BODY))) as made:
+        async with fetching(self.settings(tmp_path, max_bytes=len(BODY))) as made:
             assert await made.fetch(uri) == BODY
-        failed = await refused(uri, self.settings(tmp_path, prompt_max_bytes=len(BODY) - 1))
+        failed = await refused(uri, self.settings(tmp_path, max_bytes=len(BODY) - 1))
         assert failed.fault == "too-large"
