@@ -92,6 +92,8 @@ class Reading(msgspec.Struct, eq=False):
     deliveries: dict[str, int] = {}
     """The last attempt to deliver each event."""
     by_leg: dict[str, Attempt] = {}
+    talks: list[tuple[int, int]] = []
+    """Of several telephones: from which fact to which each was connected; 0 is to the end."""
 
     @property
     def attempt(self) -> Attempt | None:

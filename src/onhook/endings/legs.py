@@ -33,6 +33,7 @@ def _of_several(timeline: Timeline, whole: Reading) -> Reading:
         found.append(read_leg(timeline, None))
     _weigh_requests(found)
     chosen = _deciding(found)
+    chosen.talks = [span for each in found if (span := _span(each))[0]]
     chosen.trunks |= telephone_names(cast_of(timeline), legs)
     chosen.beside = [attempt for other in found if other is not chosen for attempt in other.attempts]
     return chosen
@@ -45,23 +46,35 @@ def _weigh_requests(found: list[Reading]) -> None:
         phones = sum(1 for each in found if _talks(each, asked.number))
         if asked.everyone or not goes_on(parties, phones, asked.number):
             for each in found:
-                if not each.stop and not 0 < each.ended < asked.number:
+                later = not each.stop or each.stop > asked.number  # of those who spoke apart
+                if later and not 0 < each.ended < asked.number:
                     each.stop, each.stop_kind = asked.number, "hang-up"
             return
 
 
 def _talks(reading: Reading, number: int) -> bool:
     """Is its telephone connected at fact `number`?"""
+    return talks_at(_span(reading), number)
+
+
+def talks_at(span: tuple[int, int], number: int) -> bool:
+    first, last = span
+    return 0 < first < number and not 0 < last < number
+
+
+def _span(reading: Reading) -> tuple[int, int]:
+    """From which fact to which its telephone was connected with the applications."""
     attempt = reading.attempt
-    if attempt is None or not 0 < attempt.answer < number:
-        return False
-    return not 0 < reading.ended < number and not 0 < attempt.dismissed < number
+    if attempt is None or not attempt.answer:
+        return 0, 0
+    ends = [number for number in (reading.ended, attempt.dismissed) if number]
+    return attempt.answer, min(ends, default=0)
 
 
 def _deciding(found: list[Reading]) -> Reading:
+    found = [each for each in found if not _handed_over(each)] or found
     ours = [each for each in found if each.fault or each.restarted]
     answered = [each for each in found if _answered(each)]
-    answered = [each for each in answered if not _handed_over(each)] or answered
     stopped = [each for each in found if each.stop and each.stop_kind != "no-rtp"]
     stopped = [each for each in stopped if not (_stopped_alone(each) and answered)]
     if ours:

@@ -5,7 +5,9 @@ from onhook.endings.attempts import Reading
 from onhook.endings.cast import user_name
 from onhook.endings.finding import Finding, ordered
 from onhook.endings.hearing import unheard_call
+from onhook.endings.legs import talks_at
 from onhook.endings.parties import Asked, Connection, UserLeg
+from onhook.endings.reading_parties import goes_on
 from onhook.endings.rules_own import Find
 from onhook.endings.verdict import Proof
 from onhook.facts import ApiRequested, UserLegCause
@@ -73,10 +75,16 @@ def left_before(reading: Reading) -> Finding | None:
         return None
     if viewer.why not in {"", "hung-up"}:
         return None
-    if reading.ended and viewer.left > reading.ended:
+    if reading.ended and viewer.left > reading.ended and not _went_on(reading, viewer.left):
         return None
     shows = "this application left the call, which went on without it"
     return Finding(ordered([*_joined(viewer), Proof(viewer.left, shows)]))
+
+
+def _went_on(reading: Reading, number: int) -> bool:
+    """Were enough left in the call after fact `number`, though the leg that decides was gone by then?"""
+    phones = sum(1 for span in reading.talks if talks_at(span, number))
+    return goes_on(reading.parties, phones, number)
 
 
 def left_alone(reading: Reading) -> Finding | None:

@@ -202,6 +202,9 @@ class Transfer(Machine[State]):
         return [over, told, *self.call.free_media(self.plan)]
 
     def cut_off_refer(self, _: object) -> Outputs:
+        """What the far end still reports, nobody waits for."""
+        if not isinstance(self.transferee, UserLeg):
+            self.transferee.session.inside.drop_referral()
         return [self._over("cut-off"), self.event(judge_referral("left")), *self.call.free_media(self.plan)]
 
     TABLE = {
