@@ -13,12 +13,14 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 
-from onhook.effects import StartMedia
+from onhook.effects import Mix, StartMedia
 from onhook.facts import Fact
 from onhook.media.engine.clockwork import SWITCH_INTERVAL_SECONDS
 from onhook.media.engine.embedded import EmbeddedEngine
+from onhook.media.parts import Clip, Frame
 from onhook.media.ports import LEAST_REST_SECONDS
 from onhook.media.settings import MediaSettings
 
@@ -426,3 +428,32 @@ async def test_times_are_those_of_the_clock_that_was_given() -> None:
     finally:
         media.stop()
         far_end.socket.close()
+
+
+async def test_a_room_without_telephones_is_played_to_and_tapped_in_real_time() -> None:
+    """ACS users have no telephone: a prompt to them ends when it would, and a recording is silent."""
+    async with engine() as (media, _):
+        ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        frames: list[Frame] = []
+        media.tap("room", frames.append)
+        feed = media.feed("room", (), started=lambda: None, ended=ended.set_result, to_all=True)
+        feed.add(Clip(np.ones(4800, np.int16), 16_000))
+        feed.finish()
+        begun = time.monotonic()
+        assert await asyncio.wait_for(ended, PATIENCE_SECONDS) in range(300, 341)
+        assert time.monotonic() - begun > 0.2
+        assert len(frames) > 10
+        assert not frames[0].voices
+        media.mix(Mix("room", ()))
+
+
+async def test_the_thread_rests_when_nothing_is_left_in_a_room_without_telephones() -> None:
+    async with engine() as (media, _):
+        frames: list[Frame] = []
+        media.tap("room", frames.append)
+        while not frames:  # noqa: ASYNC110  # the media thread works beside the loop
+            await asyncio.sleep(0.01)
+        media.mix(Mix("room", ()))
+        while not media.exchange.idle:  # noqa: ASYNC110  # as above
+            await asyncio.sleep(0.01)
+        assert media.exchange.idle

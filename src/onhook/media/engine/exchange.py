@@ -102,8 +102,9 @@ class Exchange:
 
     @property
     def idle(self) -> bool:
-        """No leg is open, and nothing is to be done."""
-        return not self.legs and not self._posted
+        """No leg is open, nothing plays or is tapped without one, and nothing is to be done."""
+        busy = self.legs or self._posted or any(room.feeds or room.taps for room in self._rooms.values())
+        return not busy
 
     def _settle(self) -> None:
         while self._posted:
