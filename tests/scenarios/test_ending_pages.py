@@ -8,7 +8,9 @@ from onhook.config.stage import stage_of
 from onhook.endings.explain import explain
 from onhook.endings.judge import judge
 from onhook.endings.ladder import draw
+from onhook.endings.operations import judge_operation
 from onhook.endings.pages import Page, pages
+from onhook.facts import OperationEnded
 from onhook.lab.rehearsal import Rehearsal, rehearse
 from onhook.lab.scenario import parse_scenario
 
@@ -25,6 +27,8 @@ UNHEARD = {
 }
 """Calls that came in and that no application ever answered: nobody has a callback address for them."""
 PLAYED = [page for page in pages().values() if page.scenario.strip()]
+OF_CALLS = [page for page in PLAYED if not page.front.events]
+OF_OPERATIONS = [page for page in PLAYED if page.front.events]
 
 
 def play(page: Page) -> Rehearsal:
@@ -32,7 +36,7 @@ def play(page: Page) -> Rehearsal:
     return rehearse(scenario, stage_of(scenario))
 
 
-@pytest.mark.parametrize("page", PLAYED, ids=lambda page: page.id)
+@pytest.mark.parametrize("page", OF_CALLS, ids=lambda page: page.id)
 def test_the_page_tells_the_truth(page: Page) -> None:
     rehearsal = play(page)
     verdict = rehearsal.record.verdict
@@ -40,6 +44,33 @@ def test_the_page_tells_the_truth(page: Page) -> None:
     assert verdict.ending == page.id
     assert verdict.evidence
     assert draw(rehearsal.timeline).rstrip("\n") + "\n" == page.ladder
+
+
+@pytest.mark.parametrize("page", OF_OPERATIONS, ids=lambda page: page.id)
+def test_the_page_of_an_operation_tells_the_truth_and_the_event_says_the_same(page: Page) -> None:
+    rehearsal = play(page)
+    assert draw(rehearsal.timeline).rstrip("\n") + "\n" == page.ladder
+    actions = [fact.action for fact in rehearsal.timeline if isinstance(fact, OperationEnded)]
+    verdicts = [verdict for action in actions if (verdict := judge_operation(rehearsal.timeline, action))]
+    (verdict,) = [each for each in verdicts if each.ending == page.id]
+    assert verdict.evidence
+    results = [
+        event["data"]["resultInformation"]
+        for event in rehearsal.events
+        if event["type"].removeprefix("Microsoft.Communication.") in page.front.events
+    ]
+    assert {
+        "code": verdict.event_code,
+        "subCode": verdict.subcode,
+        "message": verdict.message,
+    } in results
+
+
+@pytest.mark.parametrize("page", OF_OPERATIONS, ids=lambda page: page.id)
+def test_an_operation_that_fails_ends_no_call(page: Page) -> None:
+    verdict = play(page).record.verdict
+    assert verdict is not None
+    assert verdict.code == 0
 
 
 def told(rehearsal: Rehearsal) -> dict[str, list[dict[str, Any]]]:
@@ -97,4 +128,4 @@ def test_the_same_scenario_gives_the_same_facts(page: Page) -> None:
 def test_most_pages_are_played_and_the_others_say_why_not() -> None:
     silent = {page.id: page.front.provoked for page in pages().values() if page not in PLAYED}
     assert all(silent.values())
-    assert len(PLAYED) >= 54
+    assert len(PLAYED) >= 95

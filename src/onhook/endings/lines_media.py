@@ -108,7 +108,8 @@ def _listening_failed(fact: ListeningFailed) -> Told:
 
 def _operation(fact: OperationEnded) -> Told:
     time = f" after {fact.after_seconds:g} s" if fact.after_seconds else ""
-    detail = f", {fact.detail}" if fact.detail and fact.how not in TOLD_BEFORE else ""
+    told = bool(time) or fact.how in TOLD_BEFORE
+    detail = f", {fact.detail}" if fact.detail and not told else ""
     return "note", "", f"{fact.operation} ended: {fact.how}{time}{detail}"
 
 

@@ -94,7 +94,7 @@ def _end(ended: OperationEnded, *, brief: bool) -> str:
         words += f", HTTP {ended.http_status}"
     if ended.sip_status is not None:
         words += f", SIP {ended.sip_status}"
-    return _with(words, ended.detail)
+    return words if ended.after_seconds else _with(words, ended.detail)
 
 
 def _with(words: str, detail: str) -> str:

@@ -99,6 +99,9 @@ TRANSCRIPTION: dict[str, str] = {
 OF_PARTIES: frozenset[OperationEnd] = frozenset({"not-reached", "not-referred"})
 """Ends whose codes are those of a call to the party: `result_of` does not know them."""
 
+TO_PARTIES = frozenset({"addParticipant", "transferToParticipant"})
+"""Operations by which somebody is called."""
+
 NO_FAILURE: frozenset[OperationEnd] = frozenset({*SUCCESSES, "cancelled", "cut-off"})
 """Ends that nobody has to look into: done, or ended with or for the application."""
 
@@ -155,7 +158,7 @@ def failed_operations(timeline: Timeline) -> list[tuple[OperationEnded, Verdict]
 
 
 def _verdict(timeline: Timeline, ended: OperationEnded) -> Verdict | None:
-    if ended.how in OF_PARTIES:
+    if ended.how in OF_PARTIES or (ended.how == "cut-off" and ended.operation in TO_PARTIES):
         return _of_party(timeline, ended)
     result = result_of(ended)
     if not result.ending:
@@ -178,6 +181,8 @@ def _of_party(timeline: Timeline, ended: OperationEnded) -> Verdict:
     """What became of the one who was called, or was to be called by a REFER, as if it had been a call."""
     if ended.how == "not-referred":
         verdict = judge_referral(ended.referral, ended.sip_status or 0, ended.detail)
+    elif ended.operation == "transferToParticipant" and ended.how == "cut-off":
+        verdict = judge_referral("left")
     else:
         verdict = judge_leg(timeline, ended.leg)
     proofs = ordered([*proofs_of(timeline, ended), *verdict.evidence])

@@ -296,6 +296,7 @@ def _start_recording(what: str, options: Options, setting: Setting) -> StartCall
         recording_channel_type=RecordingChannelType.MIXED if mixed else RecordingChannelType.UNMIXED,
         recording_format_type=RecordingFormatType.WAV if options.flag("wav") else RecordingFormatType.MP3,
         pause_on_start=options.flag("paused") or None,
+        recording_state_callback_uri=options.value("callback") or None,
     )
 
 
@@ -342,7 +343,7 @@ VERBS: dict[str, Verb] = {
     "transfer": Verb(
         "transferToParticipant", _transfer, "to +14255550201", ("whom +14255550200", "as +14255550100")
     ),
-    "start recording": Verb("startRecording", _start_recording, "", ("wav", "unmixed", "paused")),
+    "start recording": Verb("startRecording", _start_recording, "", ("wav", "unmixed", "paused", "callback https://…")),
     "pause recording": Verb("pauseRecording", _bare(lambda: None), ""),
     "resume recording": Verb("resumeRecording", _bare(lambda: None), ""),
     "stop recording": Verb("stopRecording", _bare(lambda: None), ""),

@@ -125,9 +125,9 @@ class SilentEars:
 
 
 def understood(text: str, phrases: tuple[str, ...]) -> str:
-    """What a recogniser makes of `text`: with phrases the longest that is in it, or nothing."""
+    """What a recogniser makes of `text`: with phrases the longest that is in it. Nothing of "…"."""
     if not phrases:
-        return text.strip()
+        return text.strip() if _plain(text) else NOTHING_UNDERSTOOD
     said = f" {_plain(text)} "
     found = [phrase for phrase in phrases if _plain(phrase) and f" {_plain(phrase)} " in said]
     return max(found, key=lambda phrase: len(_plain(phrase)), default=NOTHING_UNDERSTOOD)

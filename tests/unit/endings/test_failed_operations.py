@@ -7,6 +7,7 @@ import pytest
 from onhook.endings.explain import explain
 from onhook.endings.failures import MAX_FAILURES, failures_of
 from onhook.endings.judge import judge
+from onhook.endings.operations import judge_operation
 from onhook.endings.quality import quality_of
 from onhook.endings.render import WIDTH, render_markdown
 from onhook.endings.render_parts import (
@@ -197,3 +198,17 @@ def test_a_transfer_by_refer_is_told_by_what_the_far_end_says(
         assert f"SIP {status}: Whatever" in told.evidence[-1].shows
     else:
         assert told.ending == "transfer-untold"
+
+
+def test_what_was_cut_off_is_told_as_its_event_tells_it() -> None:
+    story = begun().up()
+    story.add(ApiRequested(at=story.now, operation="transferToParticipant", status=202, action="t1"))
+    fact = OperationEnded(
+        at=story.now, leg="carrier", action="t1", operation="transferToParticipant", how="cut-off"
+    )
+    verdict = judge_operation(story.add(fact).facts, "t1")
+    assert verdict is not None
+    assert (verdict.ending, verdict.code, verdict.subcode) == ("transfer-cut-off", 400, 8528)
+    invited_too_late = judge_operation(over(invited().timer("setup", 30).cancel(), "cut-off").facts, "i1")
+    assert invited_too_late is not None
+    assert invited_too_late.ending == "rang-out"

@@ -155,7 +155,8 @@ def test_hold_with_and_without_music() -> None:
 
 
 def test_recordings_and_transcriptions() -> None:
-    request = asked("start recording | wav | unmixed | paused")
+    request = asked("start recording | wav | unmixed | paused | callback https://app.example/recordings")
+    assert request.recording_state_callback_uri == "https://app.example/recordings"
     assert (request.recording_format_type.value, request.recording_channel_type.value) == ("wav", "unmixed")
     assert request.pause_on_start is True
     assert request.call_locator.server_call_id == "server-call"

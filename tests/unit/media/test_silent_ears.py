@@ -95,6 +95,7 @@ async def test_phrases_are_all_that_is_understood(here: Silent) -> None:
     ("text", "phrases", "expected"),
     [
         (" As it is. ", (), "As it is."),
+        ("…", (), ""),
         ("yes", ("Yes", "No"), "Yes"),
         ("YES!", ("Yes", "No"), "Yes"),
         ("well, yes please", ("yes", "yes please"), "yes please"),
