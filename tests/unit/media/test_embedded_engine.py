@@ -436,12 +436,18 @@ async def test_a_room_without_telephones_is_played_to_and_tapped_in_real_time() 
         ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         frames: list[Frame] = []
         media.tap("room", frames.append)
-        feed = media.feed("room", (), started=lambda: None, ended=ended.set_result, to_all=True)
+        threads: list[threading.Thread] = []
+
+        def started() -> None:
+            threads.append(threading.current_thread())
+
+        feed = media.feed("room", (), started=started, ended=ended.set_result, to_all=True)
         feed.add(Clip(np.ones(4800, np.int16), 16_000))
         feed.finish()
         begun = time.monotonic()
         assert await asyncio.wait_for(ended, PATIENCE_SECONDS) in range(300, 341)
         assert time.monotonic() - begun > 0.2
+        assert threads == [threading.current_thread()]
         assert len(frames) > 10
         assert not frames[0].voices
         media.mix(Mix("room", ()))

@@ -227,7 +227,7 @@ class EmbeddedEngine:
 
     def _post(self, change: Callable[[], None]) -> None:
         self.exchange.post(change)
-        self._clockwork_wake()
+        self._begin()
 
     def _arrivals(self, at: Any) -> Any:
         """The kernel's clock is Unix time; ours may stand elsewhere, and never runs backwards."""
