@@ -63,9 +63,9 @@ async def told(folder: Path, story: str, environment: Mapping[str, str]) -> None
     assert "skipped 0" in done.said
 
 
-@pytest.mark.parametrize("story", ["outbound", "inbound"])
+@pytest.mark.parametrize("story", ["outbound", "inbound", "participants"])
 async def test_the_javascript_sdk(tmp_path: Path, story: str) -> None:
-    async with whole_server(tmp_path) as server:
+    async with whole_server(tmp_path, sip__max_calls_per_number=50) as server:
         await told(tmp_path, story, {**server.environment, "ONHOOK_URL": server.url})
 
 
