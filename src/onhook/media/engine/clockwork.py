@@ -22,11 +22,11 @@ log = logging.getLogger(__name__)
 
 MAX_LATENESSES: Final = 3000 * GROUPS
 """Ticks whose lateness is remembered: one minute."""
-SWITCH_INTERVAL_SECONDS: Final = 5e-6
+SWITCH_INTERVAL_SECONDS: Final = 50e-6
 """Python's, while the thread lives. A busy event loop lets go of Python's lock for microseconds at each turn,
 and each time whoever waits for it begins to count anew: only who waits less than a turn asks for the lock.
-With the default of 5 ms the thread was seen to miss a second of ticks, with 0.2 ms up to 0.4 s; with this
-it is seldom more than 10 ms late beside a loop that never rests."""
+With the default of 5 ms the thread was seen to miss a second of ticks, with 0.2 ms up to 0.4 s. Waiting much
+less is no better: the waiting itself, at the thread's priority, then takes the processor from the holder."""
 _TIMER_SLACK: Final = 29  # PR_SET_TIMERSLACK, linux/prctl.h
 
 

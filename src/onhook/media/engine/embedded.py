@@ -19,8 +19,9 @@ from onhook.media.engine.feeds import EngineFeed
 from onhook.media.engine.herald import Herald
 from onhook.media.engine.leg import Leg
 from onhook.media.engine.rows import KINDS, NOTHING, OTHER, Rows
+from onhook.media.engine.srtp import Secrecy
 from onhook.media.engine.uring import UringWire
-from onhook.media.engine.wires import LibcWire, Lines, SocketWire, Wire, make_wire, packed_name
+from onhook.media.engine.wires import LibcWire, Lines, SocketWire, Wire, make_wire, name_words, packed_name
 from onhook.media.parts import FactHandler, Feed, Tap
 from onhook.media.ports import Port, Ports
 from onhook.media.settings import MediaSettings
@@ -100,8 +101,10 @@ class EmbeddedEngine:
                 name = packed_name(host, effect.port, self._ports.family)
             except OSError:
                 self._look_up(leg, effect)
+        secrecy = self._secrecy(leg, effect)
         with self.exchange.lock:
             self._agree(leg, effect, name)
+            self._encrypt(leg.row, secrecy)
         self._clockwork_wake()
 
     def close(self, leg: str) -> MediaMeasured:
@@ -260,10 +263,23 @@ class EmbeddedEngine:
             self._direct(row, name)
         self._let_send(leg, addressed=name is not None)
 
+    def _secrecy(self, leg: Leg, effect: StartMedia) -> Secrecy | None:
+        """That of before, if the keys are: it knows which packets came. Raises ValueError for bad keys."""
+        if effect.srtp is None:
+            return None
+        before = self.exchange.secrecies.get(leg.row) if self.rows.srtp[leg.row] else None
+        return before if before and before.agreed == effect.srtp else Secrecy(effect.srtp)
+
+    def _encrypt(self, row: int, secrecy: Secrecy | None) -> None:
+        """The lock is held."""
+        if secrecy is not None:
+            self.exchange.secrecies[row] = secrecy
+        self.rows.srtp[row] = secrecy is not None
+
     def _direct(self, row: int, name: bytes) -> None:
         """Send to this address, unless the far end was already found to be elsewhere."""
         if not self.rows.latched[row]:
-            self.rows.peer[row, : len(name)] = np.frombuffer(name, np.uint8)
+            self.rows.peer[row] = name_words(name)
 
     def _let_send(self, leg: Leg, *, addressed: bool) -> None:
         rows, row, agreed = self.rows, leg.row, leg.agreed

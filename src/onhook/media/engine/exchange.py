@@ -24,19 +24,18 @@ from onhook.media.engine.feeds import EngineFeed, FeedRows
 from onhook.media.engine.herald import Herald
 from onhook.media.engine.jitter import Depths, Heard, JitterBuffer
 from onhook.media.engine.leg import Leg
-from onhook.media.engine.packets import Rowed
-from onhook.media.engine.reception import Event, Reception
+from onhook.media.engine.packets import Datagrams, Rowed
+from onhook.media.engine.reception import V4_WORDS, V6_WORDS, Event, Reception
 from onhook.media.engine.rooms import GROUPS, Room, Roster, make_roster
 from onhook.media.engine.rows import DIGIT, FRAME, Rows
 from onhook.media.engine.sending import Sending
+from onhook.media.engine.srtp import Secrecy
 from onhook.media.engine.wires import IN_BYTES, SLOTS, Lines, Messages, Wire
 from onhook.media.parts import Frame, Samples, Tap
 from onhook.media.settings import MediaSettings
 
 log = logging.getLogger(__name__)
 
-V4_COLUMNS: Final = np.arange(2, 8)
-V6_COLUMNS: Final = np.r_[2:4, 8:24]
 SWEEP: Final = 8
 """Every eighth tick a second packet of a leg is looked for, without a sign that there is one."""
 WATCH_TICKS: Final = 10
@@ -75,17 +74,20 @@ class Exchange:
         self.lock = threading.Lock()
         self.legs: dict[int, Leg] = {}
         """By row."""
+        self.secrecies: dict[int, Secrecy] = {}
+        """Of rows with SRTP. Who closes a leg leaves it here: the thread may be at its last packet."""
         self._posted: deque[Callable[[], None]] = deque()
         self._buffer = JitterBuffer(rows, Depths(settings.first_delay_ms * 8, settings.most_delay_ms * 8))
         self._reception = Reception(
             rows,
             self._buffer,
-            name_columns=V6_COLUMNS if ":" in settings.host else V4_COLUMNS,
+            name_words=V6_WORDS if ":" in settings.host else V4_WORDS,
+            secrecies=self.secrecies,
             event=self._event,
             control=lambda _row, _data, _at: None,
         )
         self._incoming = Messages(SLOTS, IN_BYTES, control=True)
-        self._sending = Sending(rows, lines, wires.sending)
+        self._sending = Sending(rows, lines, wires.sending, self.secrecies)
         self._feeds = FeedRows()
         self._playing = mixing.Playing(self._feeds, ended=self._feed_ended, tell=herald.call)
         self._rooms: dict[str, Room] = {}
@@ -323,12 +325,11 @@ class Exchange:
         got: NDArray[np.bool_] = lengths >= 0
         if got.any():
             at = self._arrivals(at)
-            data = incoming.data[:count, : max(32, int(lengths.max()))]
-            names = incoming.names[:count]
-            if got.all():
-                self._reception.take(which, data, names, lengths, at)
-            else:
-                self._reception.take(which[got], data[got], names[got], lengths[got], at[got])
+            longest = int(lengths.max()) + 7 & ~7  # what is decrypted must be aligned
+            datagrams = Datagrams(
+                which, incoming.data[:count, : max(32, longest)], incoming.words[:count], lengths, at
+            )
+            self._reception.take(datagrams if got.all() else datagrams.only(got))
         return got
 
     def _event(self, event: Event) -> None:
@@ -381,11 +382,11 @@ class Exchange:
             self.herald.fact(leg.name, make(leg.name))
 
     def _measure(self, which: Rowed, heard: Heard) -> None:
-        """The loudest 20 ms of each leg."""
-        if len(which):
+        """The loudest 20 ms of each leg that was heard."""
+        if heard.audible.any():
             reals = heard.frames.astype(np.float32)
             power = np.einsum("rs,rs->r", reals, reals) * (_FULL_SCALE_POWER / FRAME)
-            self.rows.power[which] = np.maximum(self.rows.power[which], power)
+            self.rows.power[which] = np.maximum(self.rows.power[which], np.where(heard.audible, power, -1))
 
     def _send(self, which: Rowed, sums: NDArray[np.int32], number: int) -> None:
         sending = self.rows.sending[which]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from onhook.media.engine import concealment, g711
 from onhook.media.engine.g711 import FULL_SCALE
-from onhook.media.engine.packets import HEADER_BYTES, Packets, Rowed
+from onhook.media.engine.packets import HEADER_BYTES, Integers, Packets, Rowed
 from onhook.media.engine.rows import A_LAW, EMPTY, FRAME, MU_LAW, RING, RING_FRAMES, Rows
 from onhook.media.engine.stretching import lengthened, shortened
 from onhook.media.parts import Samples
@@ -58,7 +58,7 @@ class JitterBuffer:
         self._rows, self._depths = rows, depths
         self._flat = rows.ring.reshape(-1)
 
-    def begin(self, which: Rowed, timestamps: NDArray[np.int64]) -> None:
+    def begin(self, which: Rowed, timestamps: Integers) -> None:
         """A stream begins: positions count from its first packet."""
         rows = self._rows
         rows.last_timestamp[which] = timestamps
@@ -66,7 +66,7 @@ class JitterBuffer:
         rows.playing[which] = False
         rows.noise[which] = 0
 
-    def put(self, packets: Packets, kinds: NDArray[np.uint8]) -> None:
+    def put(self, packets: Packets) -> None:
         """One packet of voice a row."""
         rows, which = self._rows, packets.rows
         position = self._position(packets)
@@ -79,12 +79,12 @@ class JitterBuffer:
         rows.received[which] += ~late
         rows.quiet[which] = False
         rows.noise[which] = 0
-        usable = ~late & (packets.size > 0) & (packets.size <= LONGEST) & (kinds <= A_LAW)
+        usable = ~late & (packets.size > 0) & (packets.size <= LONGEST) & (packets.kind <= A_LAW)
         if not usable.all():
-            packets, kinds, position = packets.only(usable), kinds[usable], position[usable]
-        if len(kinds):
+            packets, position = packets.only(usable), position[usable]
+        if len(position):
             rows.end[packets.rows] = np.maximum(rows.end[packets.rows], position + packets.size)
-            self._write(packets, kinds, position)
+            self._write(packets, position)
 
     def hush(self, row: int, payload: bytes) -> None:
         """Comfort noise until voice comes: its level, in -dBov, is the first byte (RFC 3389 section 3.1)."""
@@ -116,12 +116,12 @@ class JitterBuffer:
 
     # in
 
-    def _position(self, packets: Packets) -> NDArray[np.int64]:
+    def _position(self, packets: Packets) -> Integers:
         """Where the packets belong, after `play` was moved where it must be."""
         rows, which = self._rows, packets.rows
         timestamp = packets.timestamp
         step = (timestamp - rows.last_timestamp[which] + 0x80000000 & 0xFFFFFFFF) - 0x80000000
-        position: NDArray[np.int64] = rows.last_position[which] + step
+        position: Integers = rows.last_position[which] + step
         rows.last_timestamp[which] = timestamp
         rows.last_position[which] = position
         start = ~rows.playing[which]
@@ -136,7 +136,7 @@ class JitterBuffer:
             self._skip(int(which[entry]), int(position[entry]) - self._depths.first)
         return position
 
-    def _start(self, which: Rowed, position: NDArray[np.int64]) -> None:
+    def _start(self, which: Rowed, position: Integers) -> None:
         rows = self._rows
         rows.ring[which] = EMPTY
         rows.play[which] = position - self._depths.first
@@ -153,7 +153,7 @@ class JitterBuffer:
         rows.least_slack[which] = RING
         rows.window[which] = rows.late_in_window[which] = rows.misfit[which] = 0
 
-    def _end_wait(self, which: Rowed, position: NDArray[np.int64]) -> None:
+    def _end_wait(self, which: Rowed, position: Integers) -> None:
         """Something came at last: go on with it where it stands, not later than a stream begins."""
         rows = self._rows
         play = rows.play[which]
@@ -172,44 +172,44 @@ class JitterBuffer:
         rows.play[row] = to
         self._watch(np.array([row]))
 
-    def _write(self, packets: Packets, kinds: NDArray[np.uint8], position: NDArray[np.int64]) -> None:
+    def _write(self, packets: Packets, position: Integers) -> None:
         whole = (packets.size == FRAME) & (position % FRAME == 0) & (packets.start == HEADER_BYTES)
         if whole.all():
-            self._write_frames(packets, kinds, position)
+            self._write_frames(packets, position)
             return
         if whole.any():
-            self._write_frames(packets.only(whole), kinds[whole], position[whole])
+            self._write_frames(packets.only(whole), position[whole])
         odd = ~whole
-        self._write_any(packets.only(odd), kinds[odd], position[odd])
+        self._write_any(packets.only(odd), position[odd])
 
-    def _write_frames(self, packets: Packets, kinds: NDArray[np.uint8], position: NDArray[np.int64]) -> None:
+    def _write_frames(self, packets: Packets, position: Integers) -> None:
         """The usual: 20 ms behind a plain header, all of them still to be played."""
-        samples = g711.decode(packets.data[:, HEADER_BYTES : HEADER_BYTES + FRAME], kinds - MU_LAW)
+        codes = packets.data[:, HEADER_BYTES : HEADER_BYTES + FRAME]
+        samples = g711.decode(codes, packets.kind - np.uint8(MU_LAW))
         rows, which = self._rows, packets.rows
         if (position < rows.play[which]).any():
             self._put_samples(which, samples, position, packets.size)
         else:
             rows.ring[which, (position // FRAME) % RING_FRAMES] = samples
 
-    def _write_any(self, packets: Packets, kinds: NDArray[np.uint8], position: NDArray[np.int64]) -> None:
+    def _write_any(self, packets: Packets, position: Integers) -> None:
         offsets = np.arange(int(packets.size.max()))
         columns = np.minimum(packets.start[:, None] + offsets, packets.data.shape[1] - 1)
         codes = np.take_along_axis(packets.data, columns, axis=1)
-        self._put_samples(packets.rows, g711.decode(codes, kinds - MU_LAW), position, packets.size)
+        samples = g711.decode(codes, packets.kind - np.uint8(MU_LAW))
+        self._put_samples(packets.rows, samples, position, packets.size)
 
-    def _put_samples(
-        self, which: Rowed, samples: Samples, position: NDArray[np.int64], size: NDArray[np.int64]
-    ) -> None:
+    def _put_samples(self, which: Rowed, samples: Samples, position: Integers, size: Integers) -> None:
         """Of each row the first `size` samples, as far as they are still to be played."""
         offsets = np.arange(int(samples.shape[1]))
-        positions: NDArray[np.int64] = position[:, None] + offsets
+        positions: Integers = position[:, None] + offsets
         wanted = (offsets < size[:, None]) & (positions >= self._rows.play[which][:, None])
         places = (which * RING)[:, None] + positions % RING
         self._flat[places[wanted]] = samples[wanted]
 
     # out
 
-    def _taken(self, which: Rowed, play: NDArray[np.int64]) -> Samples:
+    def _taken(self, which: Rowed, play: Integers) -> Samples:
         """The samples, which are then no longer in the ring."""
         ring = self._rows.ring
         slot = (play // FRAME) % RING_FRAMES

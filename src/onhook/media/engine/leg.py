@@ -53,5 +53,5 @@ class Leg:
             junk=int(rows.junk[row]),
             streams=int(rows.streams[row]),
             digits=int(rows.digits[row]),
-            loudest_dbov=round(float(10 * np.log10(max(power, SILENCE))), 1) if received else None,
+            loudest_dbov=round(float(10 * np.log10(max(power, SILENCE))), 1) if power >= 0 else None,
         )

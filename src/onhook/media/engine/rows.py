@@ -19,8 +19,8 @@ RING: Final = RING_FRAMES * FRAME
 """1.28 s: more than the deepest jitter buffer."""
 EMPTY: Final = -32_768
 """Stands in the ring where no sample came; no codec of ours yields it."""
-NAME_BYTES: Final = 28
-"""sockaddr_in6; the longest."""
+NAME_WORDS: Final = 4
+"""Of 8 bytes: struct sockaddr_in6, the longest, has 28 bytes."""
 
 # What a payload type means to us. 0 is nothing; those from G722 on need a codec object of their own.
 NOTHING, DIGIT, NOISE, MU_LAW, A_LAW, G722, OPUS, OTHER = range(8)
@@ -59,7 +59,7 @@ class Rows:
         self.room = _array(count, np.int32)
         self.muted = _array(count, np.bool_)
         self.held = _array(count, np.bool_)
-        self.peer = _array(count, np.uint8, (NAME_BYTES,))
+        self.peer = _array(count, np.uint64, (NAME_WORDS,))
         self.codec = _array(count, np.int8)
         self.law = _array(count, np.int8)
         self.payload_type = _array(count, np.uint8)
@@ -73,7 +73,7 @@ class Rows:
 
     def _make_incoming(self, count: int) -> None:
         self.latched = _array(count, np.bool_)
-        self.source = _array(count, np.uint8, (NAME_BYTES,))
+        self.source = _array(count, np.uint64, (NAME_WORDS,))
         self.kinds = _array(count, np.uint8, (128,))
         self.wrong_types = _array(count, np.bool_, (128,))
         self.srtp = _array(count, np.bool_)
@@ -131,7 +131,7 @@ class Rows:
                 array[row] = 0
         for payload_type, kind in STATIC_TYPES:
             self.kinds[row, payload_type] = kind
-        self.room[row] = self.tick[row] = -1
+        self.room[row] = self.tick[row] = self.power[row] = -1
 
     def law_of(self, kind: int) -> int:
         return g711.PCMA if kind == A_LAW else g711.PCMU

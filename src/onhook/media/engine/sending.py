@@ -5,7 +5,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from onhook.media.engine import g711
+from onhook.media.engine import g711, srtp
 from onhook.media.engine.digits_out import Update
 from onhook.media.engine.packets import HEADER_BYTES, Rowed
 from onhook.media.engine.rows import FRAME, Rows
@@ -16,8 +16,10 @@ _MARKER: Final = 0x80
 
 
 class Sending:
-    def __init__(self, rows: Rows, lines: Lines, wire: Wire) -> None:
+    def __init__(self, rows: Rows, lines: Lines, wire: Wire, secrecies: dict[int, srtp.Secrecy]) -> None:
+        """`secrecies` are those of rows with SRTP."""
         self._rows, self._lines, self._wire = rows, lines, wire
+        self._secrecies, self._lengths = secrecies, srtp.Lengths(SLOTS)
         self._out = Messages(SLOTS, OUT_BYTES, control=False)
         self._out.data[:, 0] = _VERSION_2
         self._tone_starts: dict[int, int] = {}
@@ -37,10 +39,12 @@ class Sending:
         rows.tick[which] = tick
         out.data[:count, HEADER_BYTES : HEADER_BYTES + FRAME] = g711.encode(sums, rows.law[which])
         out.lengths[:count] = HEADER_BYTES + FRAME
-        out.names[:count] = rows.peer[which]
+        out.words[:count] = rows.peer[which]
         self._write_headers(which)
         if digits:
             self._write_digits(which.tolist(), digits)
+        if rows.srtp[which].any():
+            self._encrypt(which)
         rows.sequence[which] += np.uint16(1)
         taken = self._wire.send(self._lines, which, out, np.arange(count))
         rows.sent[which] += taken
@@ -52,6 +56,16 @@ class Sending:
         header[:, 2:4] = _bytes(rows.sequence[which], ">u2")
         header[:, 4:8] = _bytes(rows.timestamp[which], ">u4")
         header[:, 8:12] = _bytes(rows.ssrc[which], ">u4")
+
+    def _encrypt(self, which: Rowed) -> None:
+        out = self._out
+        slots = np.flatnonzero(self._rows.srtp[which])
+        legs = [self._secrecies[row] for row in which[slots].tolist()]
+        lengths = self._lengths.values[: len(slots)]
+        lengths[:] = out.lengths[slots]
+        places = out.data_places
+        srtp.protect(legs, [places[slot] for slot in slots.tolist()], self._lengths)
+        out.lengths[slots] = lengths
 
     def _write_digits(self, which: list[int], digits: dict[int, Update]) -> None:
         rows, out = self._rows, self._out

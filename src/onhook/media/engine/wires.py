@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from onhook.media.engine.rows import NAME_BYTES
+from onhook.media.engine.rows import NAME_WORDS
 
 SLOTS: Final = 1024
 """Packets of one batch."""
@@ -50,7 +50,9 @@ class Messages:
     def __init__(self, slots: int, size: int, *, control: bool) -> None:
         self.slots = slots
         self.data = np.zeros((slots, size), np.uint8)
-        self.names = np.zeros((slots, NAME_BYTES), np.uint8)
+        self.words = np.zeros((slots, NAME_WORDS), np.uint64)
+        """Addresses of the far ends: struct sockaddr, in words of 8 bytes."""
+        self.names = self.words.view(np.uint8)
         self.lengths = np.zeros(slots, np.int64)
         """Bytes of each datagram; below 0: none."""
         self.control = np.zeros((slots, CONTROL_BYTES if control else 8), np.uint8)
@@ -60,8 +62,8 @@ class Messages:
         self.vectors[:, 0] = self.data.ctypes.data + numbers * size
         self.vectors[:, 1] = size
         self._fresh = self.headers.copy()
-        self._fresh[:, 0] = self.names.ctypes.data + numbers * NAME_BYTES
-        self._fresh[:, 1] = NAME_BYTES
+        self._fresh[:, 0] = self.names.ctypes.data + numbers * (8 * NAME_WORDS)
+        self._fresh[:, 1] = 8 * NAME_WORDS
         self._fresh[:, 2] = self.vectors.ctypes.data + numbers * 16
         self._fresh[:, 3] = 1
         if control:
@@ -87,6 +89,11 @@ def packed_name(host: str, port: int, family: int) -> bytes:
         packed = socket.inet_pton(family, host)
         return struct.pack("=H", family) + struct.pack("!HI16sI", port, 0, packed, 0)
     return struct.pack("=H", family) + struct.pack("!H4s8x", port, socket.inet_pton(family, host))
+
+
+def name_words(name: bytes) -> NDArray[np.uint64]:
+    """A packed name as a row of `Messages.words`."""
+    return np.frombuffer(name.ljust(8 * NAME_WORDS, b"\0"), np.uint64)
 
 
 def unpacked_name(name: bytes) -> tuple[str, int]:
