@@ -7,13 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from onhook.calls.record import CallRecord
 from onhook.cli.configuring import read_config
 from onhook.cli.outcome import CommandError, Exit
 from onhook.cli.output import print_json, print_table, say
-from onhook.endings.quality import worst
+from onhook.endings.quality import as_dict, worst
 from onhook.store.batch import StoreFailed
 from onhook.store.sqlite import SqliteStore
 
@@ -108,7 +106,7 @@ def summary(record: CallRecord) -> dict[str, Any]:
         "subcode": verdict.subcode if verdict else None,
         "message": verdict.message if verdict else None,
         "audio": worst(record.quality) if record.quality else None,
-        "legs": msgspec.to_builtins(record.quality),
+        "legs": [as_dict(leg) for leg in record.quality],
     }
 
 

@@ -11,7 +11,7 @@ any number gives:
 | round trip | 300 ms | 500 ms | ITU-T G.114: 150 ms each way; call diagnostics: more than 500 ms is poor |
 """
 
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
@@ -64,6 +64,11 @@ class LegQuality(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     gaps: int = 0
     """How often RTP stood still."""
     only_silence: bool = False
+
+
+def as_dict(leg: LegQuality) -> dict[str, Any]:
+    """JSON-able, every number included: what is left out of the store is told to programs."""
+    return {name: getattr(leg, name) for name in leg.__struct_fields__}
 
 
 def quality_of(timeline: Timeline) -> tuple[LegQuality, ...]:

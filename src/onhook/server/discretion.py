@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from onhook.calls.record import CallRecord
+from onhook.endings.quality import as_dict as leg_as_dict
 from onhook.facts import ApiRequested, Fact
 
 SECRETS = ("secret",)
@@ -16,6 +17,7 @@ WITH_QUERY = re.compile(r"((?:https?|wss?)://[^\s?\"']+)\?[^\s\"']*", re.IGNOREC
 def call_fields(record: CallRecord) -> dict[str, Any]:
     """The record as JSON shows it."""
     fields: dict[str, Any] = msgspec.to_builtins(record)
+    fields["quality"] = [leg_as_dict(leg) for leg in record.quality]
     for name in SECRETS:
         fields.pop(name, None)
     shown: dict[str, Any] = without_queries(fields)

@@ -2,8 +2,6 @@
 
 from typing import Any, NamedTuple
 
-import msgspec
-
 from onhook.calls.record import CallRecord
 from onhook.endings.explain import Explanation, as_dict, explain
 from onhook.endings.failures import Failures, failures_of
@@ -11,11 +9,19 @@ from onhook.endings.judge import judge
 from onhook.endings.ladder import draw
 from onhook.endings.ladder_svg import draw_svg
 from onhook.endings.quality import LegQuality, quality_of
+from onhook.endings.quality import as_dict as leg_as_dict
 from onhook.endings.render import render_markdown, render_text
 from onhook.endings.render_parts import audio_markdown, audio_text, failures_markdown, failures_text
 from onhook.facts import Timeline
+from onhook.server.discretion import without_queries
 
 STILL_OPEN = "The call is open: nothing has ended it yet."
+
+
+def discreet(text: str) -> str:
+    """Reports go into tickets: without the queries of URLs, where keys stand."""
+    shown: str = without_queries(text)
+    return shown
 
 
 class Told(NamedTuple):
@@ -30,7 +36,7 @@ class Told(NamedTuple):
     def text(self) -> str:
         told = f"{STILL_OPEN}\n" if self.explanation is None else render_text(self.explanation)
         parts = (told, audio_text(self.quality), failures_text(self.failures), self.ladder())
-        return "\n".join(filter(None, parts))
+        return discreet("\n".join(filter(None, parts)))
 
     def markdown(self) -> str:
         beside = "\n".join(
@@ -38,18 +44,19 @@ class Told(NamedTuple):
         ).rstrip("\n")
         if self.explanation is None:
             below = f"{beside}\n\n" if beside else ""
-            return f"{STILL_OPEN}\n\n{below}```\n{self.ladder()}```\n"
-        return render_markdown(self.explanation, beside=beside, ladder=self.ladder())
+            return discreet(f"{STILL_OPEN}\n\n{below}```\n{self.ladder()}```\n")
+        return discreet(render_markdown(self.explanation, beside=beside, ladder=self.ladder()))
 
     def json(self) -> dict[str, Any]:
         told = {"call": self.record.id, "open": self.explanation is None}
         about = {} if self.explanation is None else as_dict(self.explanation)
         beside: dict[str, Any] = {
-            "audio": msgspec.to_builtins(self.quality),
+            "audio": [leg_as_dict(leg) for leg in self.quality],
             "failed_operations": [failure.as_dict() for failure in self.failures.told],
             "failed_operations_left_out": self.failures.left_out,
         }
-        return told | about | beside
+        shown: dict[str, Any] = without_queries(told | about | beside)
+        return shown
 
     def ladder(self) -> str:
         return draw(self.timeline)

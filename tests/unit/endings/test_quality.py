@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from onhook.endings.quality import LegQuality, quality_of, worst
+from onhook.endings.quality import LegQuality, as_dict, quality_of, worst
 from onhook.facts import MediaMeasured
 from timelines import Story, begun
 
@@ -117,3 +117,9 @@ def test_the_numbers_survive_json() -> None:
 def test_a_leg_that_no_route_names_is_told_by_its_id() -> None:
     counted = MediaMeasured(at=1.0, leg="abc", sent=100, received=100)
     assert quality_of([counted])[0].party == "trunk abc"
+
+
+def test_programs_are_told_every_number() -> None:
+    made = as_dict(of(received=0))
+    assert set(made) == set(LegQuality.__struct_fields__)
+    assert (made["received"], made["rating"], made["causes"]) == (0, "none", ())
