@@ -9,6 +9,7 @@ validated (the contract as the tests use it):
 | POST /api/servicebuscallback/events               | taken and dropped: the answering side's events |
 | POST /api/grid                                    | Event Grid: handshake; IncomingCall's `data`   |
 | GET /queues/ID?wait=SECONDS                       | all messages of the queue, or [] after a while |
+| GET /stream                                       | a WebSocket that takes whatever is streamed    |
 
 An IncomingCall's `data`, and nothing around it, goes to the queue named by the raw ids of caller and
 callee, written without their colons.
@@ -27,6 +28,7 @@ EVENTS_PATH = "/api/servicebuscallback/events"
 SUBSCRIBE_PATH = "/api/servicebuscallback/subscribe"
 GRID_PATH = "/api/grid"
 PROMPT_PATH = "/prompt.wav"
+STREAM_PATH = "/stream"
 MAX_WAIT_SECONDS = 30.0
 MAX_QUEUES = 1000
 MAX_MESSAGES = 1000
@@ -58,6 +60,8 @@ class Bus:
         self.port = 0
         self.dropped = 0
         """Messages for queues that nobody subscribed to, or that are full."""
+        self.streams = self.streamed = 0
+        """WebSockets that were opened, and messages that came by them."""
         self._queues: dict[str, list[str]] = {}
         self._news: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._runner: web.AppRunner | None = None
@@ -77,6 +81,7 @@ class Bus:
         application.router.add_post(GRID_PATH, self._take_from_grid)
         application.router.add_get("/queues/{queue}", self._receive)
         application.router.add_get(PROMPT_PATH, self._prompt)
+        application.router.add_get(STREAM_PATH, self._stream)
         self._runner = web.AppRunner(application, access_log=None)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
@@ -85,6 +90,10 @@ class Bus:
     async def stop(self) -> None:
         if self._runner:
             await self._runner.cleanup()
+
+    @property
+    def stream_url(self) -> str:
+        return f"ws://{self.address}{STREAM_PATH}"
 
     def _put(self, queue: str, message: str) -> None:
         messages = self._queues.get(queue)
@@ -128,6 +137,14 @@ class Bus:
         messages = self._queues.get(queue, [])
         taken, messages[:] = list(messages), []
         return web.json_response(taken)
+
+    async def _stream(self, request: web.Request) -> web.WebSocketResponse:
+        websocket = web.WebSocketResponse()
+        await websocket.prepare(request)
+        self.streams += 1
+        async for _ in websocket:
+            self.streamed += 1
+        return websocket
 
     async def _prompt(self, _: web.Request) -> web.Response:
         return web.Response(body=one_second_of_silence(), content_type="audio/wav")

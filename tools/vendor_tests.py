@@ -169,7 +169,7 @@ def _told(bus: Bus, environment: dict[str, str]) -> dict[str, str]:
         "DISPATCHER_ENDPOINT": bus.url,
         "FILE_SOURCE_URL": f"{bus.url}{PROMPT_PATH}",
         "COGNITIVE_SERVICE_ENDPOINT": "https://cognitive.example/",
-        "TRANSPORT_URL": "wss://transport.example/ws",
+        "TRANSPORT_URL": bus.stream_url,
         "PYTHONPATH": os.pathsep.join([str(SHIMS), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),
     }
 

@@ -120,6 +120,12 @@ async def test_the_prompt_is_what_call_automation_plays(http: aiohttp.ClientSess
         assert sound.getnframes() == 16_000
 
 
+async def test_whatever_is_streamed_is_taken(bus: Bus, http: aiohttp.ClientSession) -> None:
+    async with http.ws_connect(bus.stream_url) as websocket:
+        await websocket.send_str('{"kind": "AudioMetadata"}')
+    assert (bus.streams, bus.streamed) == (1, 1)
+
+
 CLIENT = """
 import os
 from azure.identity import AzureCliCredential
