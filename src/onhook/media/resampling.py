@@ -23,15 +23,12 @@ LOWEST, HIGHEST = -32768, 32767
 class Resampler:
     """For one voice. Blocks of whole 20 ms at 8, 16, 24 or 48 kHz; other blocks: multiples of `step`."""
 
-    __slots__ = ("_kept", "_matrix", "_window", "source", "step", "target")
+    __slots__ = ("_kept", "source", "step", "target")
 
     def __init__(self, source: int, target: int) -> None:
-        shared = gcd(source, target)
         self.source, self.target = source, target
-        self.step = source // shared
-        self._matrix = _matrix(target // shared, self.step)
-        self._window = len(self._matrix)
-        self._kept = np.zeros(self._window - self.step, np.float32)
+        self.step = step_of(source, target)
+        self._kept = np.zeros(reach_of(source, target), np.float32)
 
     def __call__(self, samples: Samples) -> Samples:
         """As many as take the same time at the other rate."""
@@ -43,12 +40,39 @@ class Resampler:
             return samples
         known = np.concatenate((self._kept, samples.astype(np.float32)))
         self._kept = known[len(samples) :]
-        step, size = self.step, known.itemsize
-        # numpy's own sliding_window_view takes longer than all the rest; the copy lets BLAS multiply
-        windows = np.ndarray(
-            (len(samples) // step, self._window), np.float32, known, 0, (step * size, size)
-        ).copy()
-        return to_int16((windows @ self._matrix).reshape(-1))
+        return resampled(known[None], self.source, self.target).reshape(-1)
+
+
+def step_of(source: int, target: int) -> int:
+    """Blocks are a multiple of so many samples."""
+    return source // gcd(source, target)
+
+
+def reach_of(source: int, target: int) -> int:
+    """Samples before a block that its output depends on."""
+    if source == target:
+        return 0
+    step = step_of(source, target)
+    return len(_matrix(target // gcd(source, target), step)) - step
+
+
+def resampled(known: NDArray[np.float32], source: int, target: int) -> Samples:
+    """Blocks of many voices at once. Each row: the `reach_of` samples before its block, and the block."""
+    if source == target:
+        return to_int16(known)
+    step = step_of(source, target)
+    matrix = _matrix(target // gcd(source, target), step)
+    voices, length = known.shape
+    window, size = len(matrix), known.itemsize
+    # numpy's own sliding_window_view takes longer than all the rest; the copy lets BLAS multiply
+    windows = np.ndarray(
+        (voices, (length - window) // step + 1, window),
+        np.float32,
+        known,
+        0,
+        (length * size, step * size, size),
+    ).copy()
+    return to_int16((windows.reshape(-1, window) @ matrix).reshape(voices, -1))
 
 
 def to_int16(samples: NDArray[np.floating] | NDArray[np.int32]) -> Samples:

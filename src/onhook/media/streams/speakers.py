@@ -65,7 +65,3 @@ class Speakers:
             return self._loudness[leg] * (LEAD if leg in self._chosen else 1.0)
 
         return set(sorted(self._loudness, key=rank, reverse=True)[:MOST_SPEAKERS])
-
-
-def is_silent(samples: Samples) -> bool:
-    return int(samples.max(initial=0)) <= QUIET_PEAK and int(samples.min(initial=0)) >= -QUIET_PEAK

@@ -9,7 +9,7 @@ import aiohttp
 from onhook.effects import CloseStream, OpenStream, UpdateStream
 from onhook.facts import DigitHeard, Fact, StreamChanged
 from onhook.media.parts import FactHandler
-from onhook.media.streams.audio import AudioContent, Ears
+from onhook.media.streams.audio import AudioContent, Ears, send_all
 from onhook.media.streams.dialling import Dialler, bare
 from onhook.media.streams.pump import Pump
 from onhook.media.streams.settings import StreamSettings
@@ -35,7 +35,7 @@ class Streams:
         self._engine, self._settings, self._now = engine, settings, now
         self._recognisers = recognisers
         self._dialler = Dialler(session, settings, authorize)
-        self._pump = Pump(asyncio.get_running_loop())
+        self._pump = Pump(asyncio.get_running_loop(), send_all)
         self._streams: dict[str, Stream] = {}
         self._handler: FactHandler = _nobody
         self._running: set[asyncio.Task[None]] = set()

@@ -1,6 +1,7 @@
 """Audio to an application and back: messages, levels, speakers, digits, and what is taken back."""
 
 import base64
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from onhook.effects import CloseStream, UpdateStream
 from onhook.facts import DigitHeard
 from onhook.media.parts import Samples
-from onhook.media.streams.speakers import MOST_SPEAKERS, Speakers, is_silent
+from onhook.media.streams.speakers import MOST_SPEAKERS, Speakers
 from unit.media.recordings.recording_rig import level_of, tone
 from unit.media.streams.stream_rig import ANNA, BEGIN, BELA, NAMES, Room, application, scene
 
@@ -83,6 +84,7 @@ async def test_an_empty_room_is_silence_and_marked_so() -> None:
     assert all(flags[7:])  # the filter's own end is sound yet
     sound = app.sound()
     assert not sound[8 * 320 : 15 * 320].any()
+    assert np.abs(sound[5 * 320 : 6 * 320]).max() > 100
     assert 0 < np.abs(sound[-320:]).max() <= 100
 
 
@@ -147,8 +149,25 @@ def test_of_many_speakers_the_four_that_dominate_are_sent() -> None:
 @pytest.mark.parametrize(
     ("level", "silent"), [(0, True), (100, True), (-100, True), (101, False), (-101, False)]
 )
-def test_what_is_silent(level: int, silent: bool) -> None:  # noqa: FBT001  # a case
-    assert is_silent(np.full(320, level, np.int16)) is silent
+async def test_what_is_silent(level: int, silent: bool) -> None:  # noqa: FBT001  # a case
+    async with application() as app, scene() as streams:
+        streams.open(app.url)
+        await streams.until("opened")
+        streams.room.play({"a": np.full(320, level, np.int16)})
+        (_, told) = await app.until_messages(2)
+    assert told["audioData"]["silent"] is silent
+
+
+async def test_streams_of_different_rates_share_a_tick() -> None:
+    async with application() as app, scene(Room(8_000)) as streams:
+        for name, rate in (("s1", 16_000), ("s2", 24_000), ("s3", 16_000)):
+            streams.open(app.url, id=name, rate=rate, mixed=name != "s3")
+            await streams.until("opened", stream=name)
+        streams.room.play({"a": tone(440, 0.5, 8_000)})
+        messages = await app.until_messages(3 + 3 * 25)
+    lengths = Counter(len(each["audioData"]["data"]) for each in messages if each["kind"] == "AudioData")
+    assert lengths == {856: 50, 1280: 25}  # base64 of 640 and 960 bytes
+    assert len(app.sound(ANNA)) == 8_000
 
 
 async def test_digits_of_the_room_are_sent_when_they_are_wanted() -> None:
