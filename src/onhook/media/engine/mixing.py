@@ -90,29 +90,35 @@ def frame_of(room: Room, roster: Roster, rows: Rows, sound: Sound, at: float) ->
     """How a room sounded, for its taps."""
     heard, played = sound
     voices: dict[str, Samples] = {}
-    total: Any = np.zeros(FRAME, np.int32)
     for leg, row in room.members.items():
         place = roster.place_of.get(row)
         if place is None or not heard.audible[place] or rows.muted[row] or rows.held[row]:
             continue
         voices[leg] = heard.frames[place]
-        total += voices[leg]
+    playing = [
+        (feed, played[number]) for feed, number in roster.feeds_of.get(room.name, ()) if played[number].any()
+    ]
+    together = [*voices.values(), *(frame for feed, frame in playing if feed.to_all)]
     prompts: dict[str, Any] = {}
-    names = {row: leg for leg, row in room.members.items()}
-    for number, feed in enumerate(roster.feeds):
-        if feed.room != room.name or not played[number].any():
-            continue
-        if feed.to_all:
-            total += played[number]
+    names = {row: leg for leg, row in room.members.items()} if playing else {}
+    for feed, frame in playing:
         for row in listeners(room, feed, rows):
             before = prompts.get(names[row])
-            prompts[names[row]] = (
-                played[number] if before is None else before.astype(np.int32) + played[number]
-            )
+            prompts[names[row]] = frame if before is None else before.astype(np.int32) + frame
     return Frame(
         at,
         FRAME * round(1 / TICK_SECONDS),
-        g711.softly_limited(total),
+        _together(together),
         voices,
         {leg: g711.softly_limited(sound) for leg, sound in prompts.items()},
     )
+
+
+def _together(frames: list[Samples]) -> Samples:
+    """One alone is what it is; most rooms have one voice at a time."""
+    if len(frames) < 2:
+        return frames[0] if frames else np.zeros(FRAME, np.int16)
+    total = frames[0].astype(np.int32)
+    for frame in frames[1:]:
+        total += frame
+    return g711.softly_limited(total)

@@ -1,6 +1,7 @@
 """Who hears whom: rooms of legs, and the order in which a tick works through them."""
 
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -49,6 +50,8 @@ class Roster(NamedTuple):
     """Rounds of (place, index of feed), each place at most once in a round."""
     place_of: dict[int, int]
     """By row, only for rooms with taps."""
+    feeds_of: dict[str, list[tuple[EngineFeed, int]]]
+    """By room, only of those with taps: its feeds, and their indices in `feeds`."""
     tapped: list[Room]
 
 
@@ -79,8 +82,16 @@ def make_roster(rows: Rows, group: int, rooms: list[Room]) -> Roster:
         feed_rows=np.array(feed_rows, np.intp),
         fed=_rounds(rooms, rows, place_of),
         place_of=place_of,
+        feeds_of=_feeds_of(rooms),
         tapped=[each for each in rooms if each.taps],
     )
+
+
+def _feeds_of(rooms: list[Room]) -> dict[str, list[tuple[EngineFeed, int]]]:
+    """In the order of the roster's feeds. A tap looks at those of its own room, however many there are."""
+    numbers = count()
+    found = {room.name: [(feed, next(numbers)) for feed in room.feeds] for room in rooms}
+    return {room.name: found[room.name] for room in rooms if room.taps}
 
 
 def _rounds(rooms: list[Room], rows: Rows, place_of: dict[int, int]) -> list[tuple[Rowed, Rowed]]:

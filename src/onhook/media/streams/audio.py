@@ -181,8 +181,8 @@ def send_all(frames: Sequence[tuple[AudioContent, Frame]]) -> None:
 def _send_round(sayings: Sequence[Saying], rate: int, target: int) -> None:
     heard = [saying.voice.goes_on(saying.sound, rate, target) for saying in sayings]
     sounding = [saying for saying, goes_on in zip(sayings, heard, strict=True) if goes_on]
+    silence = np.zeros(target // FRAMES_A_SECOND, np.int16)
     if not sounding:
-        silence = np.zeros(target // FRAMES_A_SECOND, np.int16)
         for saying in sayings:
             saying.content.send(saying, silence, silent=True)
         return
@@ -191,11 +191,10 @@ def _send_round(sayings: Sequence[Saying], rate: int, target: int) -> None:
     row = 0
     for saying, goes_on in zip(sayings, heard, strict=True):
         if goes_on:
-            sound: Samples = samples[row]
-            saying.content.send(saying, sound, silent=quiet[row])
+            saying.content.send(saying, samples[row : row + 1].reshape(-1), silent=quiet[row])
             row += 1
         else:
-            saying.content.send(saying, np.zeros(samples.shape[1], np.int16), silent=True)
+            saying.content.send(saying, silence, silent=True)
 
 
 def _computed(sayings: Sequence[Saying], rate: int, target: int) -> Samples:
