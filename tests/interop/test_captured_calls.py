@@ -183,7 +183,8 @@ async def test_what_was_played_is_in_the_recording_that_the_sdk_fetches(tmp_path
     assert {each["participantId"] for each in metadata["participants"]} >= {"4:+14255550200"}
     loud = np.flatnonzero(np.abs(sound) > 1_000)
     middle = sound[loud[0] + 4_000 : loud[0] + 28_000]
-    assert amplitude(middle, 440, 16_000) == pytest.approx(8_000, rel=0.05)
+    parts = [amplitude(part, 440, 16_000) for part in np.split(middle, 12)]
+    assert np.median(parts) == pytest.approx(8_000, rel=0.05)  # a busy machine may have left a gap
     kinds = [json.loads(message)["kind"] for message in app.messages]
     assert kinds[0] == "AudioMetadata"
     assert len(kinds) > 100

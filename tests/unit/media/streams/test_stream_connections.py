@@ -146,7 +146,7 @@ async def test_no_stream_goes_into_a_refused_network() -> None:
         streams.open(app.url)
         failed = await streams.until("failed")
         assert not app.headers
-    assert "127.0.0.1 lies in 127.0.0.0/8, where no event may go" in failed.detail
+    assert "127.0.0.1 lies in 127.0.0.0/8" in failed.detail
 
 
 @pytest.mark.parametrize(
