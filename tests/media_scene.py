@@ -98,6 +98,7 @@ class MediaScene(CallScene):
         self.asked_of_media: list[MediaEffect] = []
         self.everything: list[Effect] = []
         self._actions = count(1)
+        self.asked_so_far = 0
         self.connected()
         self.events.clear()
         self.asked_of_media.clear()
@@ -118,7 +119,8 @@ class MediaScene(CallScene):
         self, name: str, request: Model | None = None, *, by: Connection | None = None, about: str = ""
     ) -> str:
         """The application asks; the action. Raises ApiError as the switch would answer it."""
-        action = f"a{next(self._actions)}"
+        self.asked_so_far = next(self._actions)
+        action = f"a{self.asked_so_far}"
         connection = by or self.call.connections[0]
         operation = Operation(name, connection, request, action, about=about)
         self.call.feature_for(name).check(operation)

@@ -391,6 +391,7 @@ def operations_module(spec: Specification, models_from: str = "models") -> str:
 
 
 def coverage_page(spec: Specification, others: Iterable[tuple[OtherApi, Specification]]) -> str:
+    from onhook.calls.events_table import EVENTS  # noqa: PLC0415 - as below
     from onhook.server.handlers import BUILT  # noqa: PLC0415 - it needs the modules written just before
 
     lines = [
@@ -405,6 +406,13 @@ def coverage_page(spec: Specification, others: Iterable[tuple[OtherApi, Specific
         "Microsoft's pages or specification say so, *assumed* = our inference.",
         "",
         *coverage_table(spec, BUILT, {}),
+        "",
+        "## Callback events",
+        "",
+        f"{len(EVENTS)} of {len(callback_events(spec))} events are published. Tests have each read by both",
+        "official SDKs.",
+        "",
+        *events_table(spec, EVENTS),
     ]
     for api, other in others:
         module = importlib.import_module(f"onhook.server.{api.prefix}_api")
@@ -423,6 +431,19 @@ def coverage_table(spec: Specification, built: dict[str, Any], refused: dict[str
         name = o["name"]
         state, basis = ("built", built[name].basis) if name in built else ("501", refused.get(name, ""))
         yield f"| {name} | `{o['method']} {o['path']}` | {state} | {basis} |"
+
+
+def callback_events(spec: Specification) -> list[str]:
+    """All but the one that goes by Event Grid."""
+    return [event for event in spec.events if event != "IncomingCall"]
+
+
+def events_table(spec: Specification, told: dict[str, Any]) -> Iterator[str]:
+    yield "| Event | When | Basis |"
+    yield "|---|---|---|"
+    for event in callback_events(spec):
+        when, basis = told.get(event, ("not yet", ""))
+        yield f"| {event} | {when} | {basis} |"
 
 
 # -- the command ---------------------------------------------------------------------------------

