@@ -106,7 +106,6 @@ class Streams:
         if effect.kind == "audio":
             stream.content = AudioContent(stream, self._engine, self._pump, self._settings.playback_seconds)
         else:
-            assert self._recognisers is not None, "_fault_in has looked"
             stream.content = TranscriptionContent(stream, self._recognisers, self._now())
         self._streams[effect.id] = stream
         task = stream.begin()
@@ -116,8 +115,6 @@ class Streams:
     def _fault_in(self, effect: OpenStream) -> str:
         if len(self._streams) >= self._settings.max_streams:
             return f"{len(self._streams)} streams are open, the limit of streaming.max_streams"
-        if effect.kind == "transcription" and self._recognisers is None:
-            return "there is no recogniser here"
         return self._dialler.fault_in(effect.url)
 
 

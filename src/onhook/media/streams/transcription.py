@@ -20,7 +20,8 @@ class Recognisers(Protocol):
 class TranscriptionContent:
     """Content of a stream of kind "transcription". `now` gives Unix seconds."""
 
-    def __init__(self, stream: Stream, recognisers: Recognisers, began_at: float) -> None:
+    def __init__(self, stream: Stream, recognisers: Recognisers | None, began_at: float) -> None:
+        """Without recognisers the WebSocket is opened, and the call's facts say that nothing comes by it."""
         self._stream, self._recognisers, self._began_at = stream, recognisers, began_at
         self._listenings: dict[str, str] = {}
         """By leg."""
@@ -35,6 +36,8 @@ class TranscriptionContent:
 
     def begin(self) -> None:
         self._live = True
+        if self._recognisers is None:
+            self._stream.warn("deaf", "there is no recogniser here: nothing is transcribed")
         for leg in self._names:
             self._listen(leg)
 
@@ -63,6 +66,8 @@ class TranscriptionContent:
 
     def _listen(self, leg: str) -> None:
         effect = self._stream.effect
+        if self._recognisers is None:
+            return
         self._count += 1
         listening = self._listenings[leg] = f"{effect.id}-{self._count}"
         self._since[listening] = self._stream.now()
@@ -82,7 +87,8 @@ class TranscriptionContent:
     def _ignore(self, leg: str) -> None:
         listening = self._listenings.pop(leg)
         self._since.pop(listening, None)
-        self._recognisers.stop_listening(listening)
+        if self._recognisers is not None:
+            self._recognisers.stop_listening(listening)
 
     def _heard(self, _owner: str, fact: Fact) -> None:
         if not self._live:

@@ -263,6 +263,18 @@ class Scene:
                 self._happened.clear()
                 await self._happened.wait()
 
+    async def until_received(self, count: int, stream: str = "s1") -> None:
+        """Until so many audio messages of the application were taken."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while self.streams._streams[stream].received < count:  # noqa: ASYNC110  # a socket brings them
+                await asyncio.sleep(0.01)
+
+    async def until_cleared(self) -> None:
+        """Until the application took back what it said."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not any(feed.cleared for feed in self.room.feeds):  # noqa: ASYNC110  # as above
+                await asyncio.sleep(0.01)
+
     def states(self, stream: str = "s1") -> list[str]:
         return [fact.state for fact in self.facts if fact.stream == stream]
 

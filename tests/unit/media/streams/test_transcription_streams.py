@@ -162,12 +162,16 @@ async def test_a_recogniser_that_fails_ends_the_stream() -> None:
     assert (failed.detail, failed.http_status) == ("the recogniser failed: key refused", 401)
 
 
-async def test_without_a_recogniser_there_is_no_transcription() -> None:
+async def test_without_a_recogniser_the_call_says_that_nothing_is_transcribed() -> None:
     async with application() as app, scene(deaf=True) as streams:
-        streams.open(app.url, kind="transcription")
-        failed = await streams.until("failed")
-        assert not app.headers
-    assert failed.detail == "there is no recogniser here"
+        await opened(streams, app)
+        warned = await streams.until("warned")
+        streams.streams.perform(UpdateStream("s1", NAMES, locale="en-gb"))
+        await app.until_messages(2)
+        streams.streams.perform(CloseStream("s1"))
+        await streams.until("closed")
+    assert warned.detail == "there is no recogniser here: nothing is transcribed"
+    assert [told["kind"] for told in app.messages] == ["TranscriptionMetadata"] * 2
 
 
 async def test_an_application_that_talks_to_a_transcription() -> None:
