@@ -54,6 +54,9 @@ class Attempt(msgspec.Struct, eq=False):
     """The transport failure that ended the attempt."""
     media: int = 0
     """The last count of RTP."""
+    rtp_stopped: int = 0
+    """The last fact that says that no RTP comes."""
+    rtp_resumed: list[int] = []
     dismissed: int = 0
     """The fact by which our side took this leg out of the call, by itself."""
     dismissed_why: str = ""
@@ -89,6 +92,8 @@ class Reading(msgspec.Struct, eq=False):
     """More than one leg was open at a time: legs.py has to read each by itself."""
     beside: list[Attempt] = []
     """Attempts of the legs that do not decide."""
+    relays: list[int] = []
+    """Where an rtpengine did not carry a leg."""
     deliveries: dict[str, int] = {}
     """The last attempt to deliver each event."""
     by_leg: dict[str, Attempt] = {}

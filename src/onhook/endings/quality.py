@@ -15,8 +15,8 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from onhook.endings.cast import cast_of, telephone_names
-from onhook.facts import MediaMeasured, RtpStopped, Timeline
+from onhook.endings.cast import Cast, telephone_names
+from onhook.facts import CallArrived, MediaMeasured, RouteTaken, RtpStopped, Timeline
 
 Rating: TypeAlias = Literal["good", "fair", "poor", "none", "unknown"]
 """`none`: nothing came that could be used. `unknown`: too little to tell."""
@@ -75,15 +75,19 @@ def quality_of(timeline: Timeline) -> tuple[LegQuality, ...]:
     """One for each leg that carried RTP, in the order in which legs were first counted."""
     last: dict[str, tuple[int, MediaMeasured]] = {}
     gaps: dict[str, int] = {}
+    trunks: dict[str, str] = {}
+    numbers: dict[str, str] = {}
     for number, fact in enumerate(timeline, 1):
         if isinstance(fact, MediaMeasured):
             if _something(fact):
                 last[fact.leg] = (number, fact)
         elif isinstance(fact, RtpStopped):
             gaps[fact.leg] = gaps.get(fact.leg, 0) + 1
-    if not last:
-        return ()
-    names = telephone_names(cast_of(timeline), last)
+        elif isinstance(fact, RouteTaken):
+            trunks[fact.leg], numbers[fact.leg] = fact.trunk, fact.number
+        elif isinstance(fact, CallArrived):
+            trunks[fact.leg], numbers[fact.leg] = fact.trunk, fact.caller
+    names = telephone_names(Cast(trunks, numbers, {}, {}), last)
     return tuple(
         leg_quality(number, fact, f"trunk {names[leg]}".strip(), gaps.get(leg, 0))
         for leg, (number, fact) in last.items()

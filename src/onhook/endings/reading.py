@@ -219,6 +219,20 @@ def _grid(_reading: Reading, _fact: GridAttempted | GridUnheard, _number: int) -
     """Who heard of a call does not decide how it ended; hearing.py tells it."""
 
 
+def _rtp_stopped(reading: Reading, fact: RtpStopped, number: int) -> None:
+    if (attempt := reading.by_leg.get(fact.leg)) is not None:
+        attempt.rtp_stopped = number
+
+
+def _rtp_resumed(reading: Reading, fact: RtpResumed, number: int) -> None:
+    if (attempt := reading.by_leg.get(fact.leg)) is not None:
+        attempt.rtp_resumed.append(number)
+
+
+def _relay(reading: Reading, _fact: RelayFailed, number: int) -> None:
+    reading.relays.append(number)
+
+
 def _noted(_reading: Reading, _fact: Fact, _number: int) -> None:
     """Media and what was made of it: rules that weigh it look it up."""
 
@@ -254,9 +268,9 @@ _READERS: dict[type[Any], Callable[[Reading, Any, int], None]] = {
     GridAttempted: _grid,
     GridUnheard: _grid,
     CallArrived: _arrived,
-    RtpStopped: _noted,
-    RtpResumed: _noted,
-    RelayFailed: _noted,
+    RtpStopped: _rtp_stopped,
+    RtpResumed: _rtp_resumed,
+    RelayFailed: _relay,
     PromptStarted: _noted,
     PromptEnded: _noted,
     DigitHeard: _noted,

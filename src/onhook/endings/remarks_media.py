@@ -94,18 +94,21 @@ def _before_the_end(reading: Reading, attempt: Attempt, counted: MediaMeasured) 
 
 def _gaps(reading: Reading, attempt: Attempt) -> list[Proof]:
     """Where RTP stood still and came again."""
-    who = reading.party(attempt.leg)
-    return [
-        Proof(number, f"RTP of {who} had stood still for {fact.silent_seconds:.1f} s")
-        for number, fact in enumerate(reading.timeline, 1)
-        if isinstance(fact, RtpResumed) and fact.leg == attempt.leg
-    ]
+    found: list[Proof] = []
+    for number in attempt.rtp_resumed:
+        fact = reading.timeline[number - 1]
+        if isinstance(fact, RtpResumed):
+            words = f"RTP of {reading.party(attempt.leg)} had stood still for {fact.silent_seconds:.1f} s"
+            found.append(Proof(number, words))
+    return found
 
 
 def _relays(reading: Reading) -> list[Proof]:
     """What rtpengines did not carry, for whichever leg."""
-    return [
-        Proof(number, f"rtpengine {fact.engine} did not carry the audio: {printable(fact.why, 160)}")
-        for number, fact in enumerate(reading.timeline, 1)
-        if isinstance(fact, RelayFailed)
-    ]
+    found: list[Proof] = []
+    for number in reading.relays:
+        fact = reading.timeline[number - 1]
+        if isinstance(fact, RelayFailed):
+            words = f"rtpengine {fact.engine} did not carry the audio: {printable(fact.why, 160)}"
+            found.append(Proof(number, words))
+    return found

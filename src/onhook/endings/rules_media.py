@@ -110,7 +110,7 @@ def silent(words: Words) -> Find:
         shows = words(counted, reading.party(attempt.leg)) if counted is not None else None
         if shows is None:
             return None
-        return _found(reading, attempt, Proof(attempt.media or _stop_of(reading, attempt), shows))
+        return _found(reading, attempt, Proof(attempt.media or attempt.rtp_stopped, shows))
 
     return find
 
@@ -119,9 +119,11 @@ def unheard(words: Words) -> Find:
     """The far end hung up in the usual way, on a call without audio."""
 
     def find(reading: Reading) -> Finding | None:
+        counted = say.media(reading, reading.attempt.media) if reading.attempt else None
+        if counted is None or counted.sent < MIN_PACKETS or _heard_both_ways(counted):
+            return None
         attempt = _hung_up(reading)
-        counted = say.media(reading, attempt.media) if attempt is not None else None
-        if attempt is None or counted is None or counted.sent < MIN_PACKETS:
+        if attempt is None:
             return None
         shows = words(counted, reading.party(attempt.leg))
         if shows is None or not (counted.received or far_end_sends(reading, attempt)):
@@ -134,7 +136,7 @@ def unheard(words: Words) -> Find:
 def relay_failed(reading: Reading) -> Finding | None:
     """The rtpengine of the leg did not carry it, and nothing was heard from then on."""
     attempt = reading.attempt
-    if attempt is None or not attempt.answer:
+    if attempt is None or not attempt.answer or not reading.relays:
         return None
     ours = reading.stop_kind == "no-rtp"
     counted = say.media(reading, attempt.media)
@@ -155,6 +157,11 @@ def _heard_after(counted: MediaMeasured | None, at: float) -> bool:
     return counted.last_received_at is None or counted.last_received_at > at
 
 
+def _heard_both_ways(counted: MediaMeasured) -> bool:
+    """As far as is known. Most calls are like that, and need no closer look."""
+    return counted.received > 0 and not counted.far_lost
+
+
 def _hung_up(reading: Reading) -> Attempt | None:
     """The deciding attempt, if its far end hung up in the usual way after it could have heard something."""
     attempt = reading.attempt
@@ -169,8 +176,7 @@ def _with_pair(attempt: Attempt, found: Finding) -> Finding:
 
 
 def _found(reading: Reading, attempt: Attempt, media: Proof) -> Finding:
-    standing = Proof(_stop_of(reading, attempt), _stood_still(reading, attempt))
-    proofs = [*say.path(reading, attempt), standing if standing.fact else None, media]
+    proofs = [*say.path(reading, attempt), _stood_still(reading, attempt), media]
     proofs += [say.stopped(reading), say.released(reading, attempt)]
     return Finding(ordered(proofs), attempt.bye)
 
@@ -183,25 +189,17 @@ def _talked(reading: Reading, attempt: Attempt) -> bool:
     return up >= MIN_TALK_SECONDS
 
 
-def _stop_of(reading: Reading, attempt: Attempt) -> int:
-    """The last fact that says that no RTP of this leg comes; 0 if there is none."""
-    for number in range(len(reading.timeline), 0, -1):
-        fact = reading.timeline[number - 1]
-        if isinstance(fact, RtpStopped) and fact.leg == attempt.leg:
-            return number
-    return 0
-
-
-def _stood_still(reading: Reading, attempt: Attempt) -> str:
-    fact = reading.timeline[_stop_of(reading, attempt) - 1] if reading.timeline else None
+def _stood_still(reading: Reading, attempt: Attempt) -> Proof | None:
+    fact = reading.timeline[attempt.rtp_stopped - 1] if attempt.rtp_stopped else None
     if not isinstance(fact, RtpStopped):
-        return ""
-    return f"no RTP had come from {reading.party(attempt.leg)} for {fact.silent_seconds:.1f} s"
+        return None
+    who = reading.party(attempt.leg)
+    return Proof(attempt.rtp_stopped, f"no RTP had come from {who} for {fact.silent_seconds:.1f} s")
 
 
 def _at_the_stop(reading: Reading, attempt: Attempt) -> MediaMeasured | None:
     """Counts of the moment when RTP stood still, where none of the end are known."""
-    fact = reading.timeline[_stop_of(reading, attempt) - 1] if reading.timeline else None
+    fact = reading.timeline[attempt.rtp_stopped - 1] if attempt.rtp_stopped else None
     if not isinstance(fact, RtpStopped):
         return None
     return MediaMeasured(at=fact.at, leg=fact.leg, sent=fact.sent, received=fact.received)
