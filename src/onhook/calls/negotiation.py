@@ -37,7 +37,7 @@ class Negotiation:
         """What the far end's answer to our last offer agrees to."""
         answer = parse_sdp(body)
         taken = answer if isinstance(answer, Unusable) else read_answer(self._offer, answer)
-        return taken if isinstance(taken, Unusable) else self._start(taken)
+        return taken if isinstance(taken, Unusable) else start_of(self.leg, taken)
 
     def answer(self, body: bytes) -> tuple[bytes, StartMedia] | Unusable:
         """Our answer to the far end's offer, and what both have agreed on."""
@@ -50,7 +50,7 @@ class Negotiation:
             return agreed
         if isinstance(answer, Unusable):
             return answer
-        return answer.to_bytes(), self._start(agreed)
+        return answer.to_bytes(), start_of(self.leg, agreed)
 
     def renegotiate(self, body: bytes) -> bytes | None:
         """Answer an offer that came within the session; an empty one asks for ours (RFC 3261 14.2)."""
@@ -64,17 +64,19 @@ class Negotiation:
         self.changed.append(answered[1])
         return answered[0]
 
-    def _start(self, agreed: Negotiated) -> StartMedia:
-        return StartMedia(
-            leg=self.leg,
-            host=agreed.host,
-            port=agreed.port,
-            payload_type=agreed.payload_type,
-            codec=agreed.codec,
-            sending=agreed.sending,
-            receiving=agreed.receiving,
-            telephone_event=agreed.telephone_event,
-            hears=agreed.hears,
-            ptime_ms=agreed.ptime_ms,
-            srtp=agreed.srtp,
-        )
+
+def start_of(leg: str, agreed: Negotiated) -> StartMedia:
+    """What media is told of an agreement."""
+    return StartMedia(
+        leg=leg,
+        host=agreed.host,
+        port=agreed.port,
+        payload_type=agreed.payload_type,
+        codec=agreed.codec,
+        sending=agreed.sending,
+        receiving=agreed.receiving,
+        telephone_event=agreed.telephone_event,
+        hears=agreed.hears,
+        ptime_ms=agreed.ptime_ms,
+        srtp=agreed.srtp,
+    )

@@ -1,7 +1,7 @@
 """The built-in carrier: a SIP agent on loopback with sockets of its own, dialled by test numbers.
 
-It is the far end of far_end.py on UDP and TCP, with RTP. What it does with a call stands in cards.py,
-unless `will` or `choose` says otherwise.
+It is the far end of far_end.py on UDP and TCP, with sound (carrier_audio.py). What it does with a
+call stands in cards.py, unless `will` or `choose` says otherwise.
 """
 
 import asyncio
@@ -16,10 +16,15 @@ from typing import cast
 from onhook.effects import Destination, Transmit
 from onhook.lab.cards import scenario_of
 from onhook.lab.carrier_audio import CarrierAudio
-from onhook.lab.far_end import MAX_CALLS, FarEnd
+from onhook.lab.far_caller import FarCaller
+from onhook.lab.far_end import Caller, FarEnd
 from onhook.lab.far_end_call import FarCall
 from onhook.lab.scenario import parse_scenario
 from onhook.lab.scenario_steps import Scenario
+from onhook.media.parts import Clip
+from onhook.media.speech.espeak import MODULE as ESPEAK
+from onhook.media.speech.espeak import Espeak
+from onhook.media.speech.workers import Workers
 from onhook.net.network import Network
 from onhook.net.settings import NetworkSettings
 from onhook.net.tcp import Connection, TcpTransport
@@ -29,6 +34,10 @@ from onhook.sip.uri import phone_number
 log = logging.getLogger(__name__)
 
 DEFAULT_PORT = 5080
+MAX_CALLS = 4_000
+"""At a time; each has a port for RTP, and a port rests for a second after its call."""
+MAX_SENTENCES_WAITING = 1_000
+LONGEST_SENTENCE_SECONDS = 20.0
 MAX_WILLS = 10_000
 """Calls whose scenario `will` has fixed and that have not come yet."""
 
@@ -38,6 +47,7 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER, on, no time: TCP answers
 class Carrier:
     """`port` serves UDP and TCP, 0 lets the system choose; `choose` replaces the cards.
 
+    With `keep_heard_seconds` so much of what each call hears is kept for `heard`.
     `start` raises OSError if the port is taken. Everything runs on the loop that `start` ran on.
     """
 
@@ -48,8 +58,12 @@ class Carrier:
         *,
         choose: Callable[[Request], Scenario] | None = None,
         max_calls: int = MAX_CALLS,
+        keep_heard_seconds: float = 0.0,
     ) -> None:
-        self.audio = CarrierAudio(host, lambda: self.far_end.talking, lambda: bool(self.far_end.calls))
+        self._voice = Workers(
+            ESPEAK, count=1, max_waiting=MAX_SENTENCES_WAITING, seconds=LONGEST_SENTENCE_SECONDS
+        )
+        self.audio = CarrierAudio(host, speak=Espeak(self._voice).speak, keep_seconds=keep_heard_seconds)
         self._choose = choose or choose_card
         self._wills: dict[str, deque[Scenario]] = {}
         self._willed = 0
@@ -66,26 +80,26 @@ class Carrier:
     async def start(self) -> None:
         await self._network.start()
         place = self._network.bound[0]
-        try:
-            media = self.audio.open()
-        except OSError:
-            await self._network.close()
-            raise
+        self.audio.start()
         self._far_end = FarEnd(
             self._scenario_for,
             address=(place.host, place.port),
-            media=media,
+            media=self.audio.open,
+            secret=secrets.token_bytes(32),
             prefix=secrets.token_hex(3),  # tags differ from those of an earlier run
             max_calls=self._max_calls,
             refuse=self._tcp.reset,
         )
+        self._far_end.on_media = self.audio.follow
+        self._far_end.on_sound = self.audio.perform
 
     async def stop(self) -> None:
         """Close every socket; calls that are up end without a word, as when a carrier dies."""
         if self._timer:
             self._timer.cancel()
             self._timer = None
-        self.audio.close()
+        self.audio.stop()
+        await self._voice.close()
         await self._network.close()
         self._far_end = None
 
@@ -118,6 +132,17 @@ class Carrier:
         self._wills.setdefault(number, deque()).extend([read] * count)
         self._willed += count
 
+    def call(self, scenario: Scenario | str, to: Destination) -> FarCaller:
+        """Call `to` as the scenario says (`carrier: call from … to …`). Raises ScenarioError."""
+        read = parse_scenario(scenario) if isinstance(scenario, str) else scenario
+        caller, sent = self.far_end.call(read, to, asyncio.get_running_loop().time())
+        self._perform(sent)
+        return caller
+
+    def heard(self, call: Caller) -> Clip:
+        """What a call heard from its begin on, as far as it is kept. Raises LookupError if nothing is."""
+        return self.audio.heard(call)
+
     def _scenario_for(self, invite: Request) -> Scenario:
         number = phone_number(invite.uri)
         willed = self._wills.get(number)
@@ -142,13 +167,11 @@ class Carrier:
         for transmit in transmits:
             self._network.send(transmit.data, transmit.to)
         deadline = self.far_end.deadline
-        if deadline is not None:
-            self.audio.wake()
-            # A timer that is early does no harm: most deadlines move away before they are reached.
-            if self._timer is None or deadline < self._timer.when():
-                if self._timer:
-                    self._timer.cancel()
-                self._timer = asyncio.get_running_loop().call_at(deadline, self._timed_out)
+        # A timer that is early does no harm: most deadlines move away before they are reached.
+        if deadline is not None and (self._timer is None or deadline < self._timer.when()):
+            if self._timer:
+                self._timer.cancel()
+            self._timer = asyncio.get_running_loop().call_at(deadline, self._timed_out)
 
 
 def choose_card(invite: Request) -> Scenario:

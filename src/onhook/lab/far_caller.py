@@ -4,6 +4,7 @@ What a proper caller does by itself comes from sip/session.py: ACK, BYE for answ
 """
 
 from collections.abc import Callable
+from functools import partial
 
 from onhook.effects import Destination, Transmit
 from onhook.lab.audio_steps import SOUNDS, SoundStep
@@ -32,7 +33,7 @@ WITHHELD = "anonymous"
 class FarCaller:
     """One call. `played` counts the steps done; a wait is done when it is over.
 
-    `address` is where it can be reached, `media` stands in its SDP; `name` makes its tags and Call-ID.
+    `address` is where it can be reached, what `open_media` gives stands in its SDP; `name` makes its tags.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class FarCaller:
         name: str,
         to: Destination,
         address: tuple[str, int],
-        media: tuple[str, int],
+        open_media: Callable[[str], tuple[str, int]],
         secret: bytes = b"",
         gates_opened: Callable[[], int | None] = lambda: None,
         now: float,
@@ -58,7 +59,8 @@ class FarCaller:
         self._acknowledges = True
         self._cancels_on_answer = False
         self._expires = now + MAX_CALL_SECONDS
-        self._audio = Audio(media, 1, scenario.manner, secret)
+        self.name = name
+        self._audio = Audio(partial(open_media, name), 1, scenario.manner, secret)
         self.sounds: list[SoundStep] = []
         """What its audio shall do now; its owner performs it and empties the list."""
         self._answer = b""
@@ -88,6 +90,11 @@ class FarCaller:
     def agreed(self) -> Negotiated | None:
         """What offer and answer have come to so far, held or not."""
         return self._audio.agreed
+
+    @property
+    def talking_to(self) -> Negotiated | None:
+        """Where and how RTP is wanted now, or None."""
+        return None if self.over else self._audio.wanted
 
     @property
     def over(self) -> bool:

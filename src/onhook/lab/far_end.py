@@ -36,7 +36,8 @@ CallKey = tuple[str, str]
 
 
 class FarEnd:
-    """`address` is written into Contact and Via, `media` into SDP; `prefix` begins its tags.
+    """`address` is written into Contact and Via, what `media` gives for a call into its SDP; `prefix` begins
+    its tags.
 
     `choose` gives the scenario of an INVITE; `refuse` is told which connection to break.
     """
@@ -46,7 +47,7 @@ class FarEnd:
         choose: Callable[[Request], Scenario],
         *,
         address: tuple[str, int] = ("192.0.2.2", 5060),
-        media: tuple[str, int] = ("192.0.2.2", 20_000),
+        media: Callable[[str], tuple[str, int]] = lambda _: ("192.0.2.2", 20_000),
         prefix: str = "far",
         max_calls: int = MAX_CALLS,
         refuse: Callable[[Destination], None] | None = None,
@@ -63,6 +64,8 @@ class FarEnd:
         self._choose, self._refuse = choose, refuse
         self.on_sound: Callable[[Caller, SoundStep], None] = lambda _call, _step: None
         """Told of each thing that the audio of a call shall do, when it is due."""
+        self.on_media: Callable[[Caller], None] = lambda _call: None
+        """Told whenever the media of a call may have changed."""
         self.gates_opened: int | None = None
         """How many of the application's `wait for` are over; None: nobody counts them, no step waits."""
         self._place = Place(*address, prefix, media, secret)
@@ -90,7 +93,7 @@ class FarEnd:
 
     def call(self, scenario: Scenario, to: Destination, now: float) -> tuple[FarCaller, list[Transmit]]:
         """Place a call to `to` as the scenario says (`carrier: call …`); what is to be sent first."""
-        host, port, media = self._place.host, self._place.port, self._place.media
+        host, port = self._place.host, self._place.port
         name = f"{self._place.prefix}{len(self.callers) + self._made:x}calls"
         self._made += 1
         caller = FarCaller(
@@ -98,7 +101,7 @@ class FarEnd:
             name=name,
             to=to,
             address=(host, port),
-            media=media,
+            open_media=self._place.open_media,
             secret=self._place.secret + name.encode(),
             now=now,
             gates_opened=lambda: self.gates_opened,
@@ -180,6 +183,7 @@ class FarEnd:
         return sent
 
     def _sound(self, call: Caller) -> None:
+        self.on_media(call)
         due, call.sounds = call.sounds, []
         for step in due:
             self.on_sound(call, step)

@@ -9,6 +9,7 @@ exactly what it says, so one that wants a 100 writes it.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from onhook.effects import Destination, Transmit
 from onhook.lab.audio_steps import MANNERS, SOUNDS, HearsOnly, SendRtp, SoundStep
@@ -64,7 +65,8 @@ class Place:
     host: str
     port: int
     prefix: str
-    media: tuple[str, int]
+    open_media: Callable[[str], tuple[str, int]]
+    """The RTP address of the call of this name, for its SDP."""
     secret: bytes = SECRET
     """Of its keys for SRTP."""
 
@@ -107,7 +109,8 @@ class FarCall:
         self.refuses_connection = False
         self.over = False
         """Ended or refused; what is left only answers repeated messages."""
-        self._id = f"{place.prefix}{number:x}"
+        self.name = f"{place.prefix}{number:x}"
+        """Begins its tags; no two calls of a far end share it."""
         self._next_step = 0
         self._wake: float | None = None
         self._door: Door | None = None
@@ -118,7 +121,7 @@ class FarCall:
         self._cancels: dict[str, NonInviteServer] = {}
         self._byes: dict[str, NonInviteClient] = {}
         self._forks: list[Fork] = []
-        self._audio = Audio(place.media, number, scenario.manner, place.secret)
+        self._audio = Audio(partial(place.open_media, self.name), number, scenario.manner, place.secret)
         self.sounds: list[SoundStep] = []
         """What its audio shall do now; its owner performs it and empties the list."""
         self._inside: Inside | None = None
@@ -254,7 +257,7 @@ class FarCall:
 
     def _fork(self, invite: Request, source: Destination, number: int) -> Fork:
         contact = parse_name_addr(next(iter(invite.headers.values("contact")), ""))
-        tag = f"{self._id}-{number}"
+        tag = f"{self.name}-{number}"
         dialog = Dialog(
             call_id=invite.call_id,
             local=f"{invite.headers.get('to')};tag={tag}",
@@ -299,7 +302,7 @@ class FarCall:
         self._cancels[cancel.branch] = transaction
         cancelled = self._invites.get(cancel.branch)
         status = 200 if cancelled else 481
-        sent = self._sent(transaction.respond(respond(cancel, status, to_tag=f"{self._id}-1"), now))
+        sent = self._sent(transaction.respond(respond(cancel, status, to_tag=f"{self.name}-1"), now))
         if cancelled and cancelled.state is InviteState.PROCEEDING:
             sent += self._refuse(Respond(487, "Request Terminated"), now)
         return sent
@@ -351,7 +354,7 @@ class FarCall:
             case Respond(status=status):
                 return self._refuse(step, now) if status >= 300 else self._respond(step, now)
             case Challenge():
-                self._door = Door(step, self._id)
+                self._door = Door(step, self.name)
                 return self._challenge(self._door, now)
             case _ if isinstance(step, PAUSES):
                 self._wake = now + step.seconds
@@ -385,7 +388,7 @@ class FarCall:
             case IgnoreCancel():
                 self._ignoring_cancel = True
             case Refer():
-                self._referee = Referee(step, self._id, (self.place.host, self.place.port))
+                self._referee = Referee(step, self.name, (self.place.host, self.place.port))
             case _:
                 self._silent = True
                 self._expires = now + GIVE_UP

@@ -1,7 +1,11 @@
 """What the far end says about media: its answers, its offers, and an answer that is none."""
 
+import logging
+from collections.abc import Callable
+
 from onhook.lab.audio_lines import FOREIGN_CODECS
 from onhook.lab.audio_steps import Manner
+from onhook.media.settings import PortsUsedUp
 from onhook.sip.offer import Negotiated, answer_offer, make_offer, read_answer, read_offer
 from onhook.sip.sdes import leg_secret
 from onhook.sip.sdp import Codec, MediaDescription, SessionDescription, Unusable, parse_sdp
@@ -12,20 +16,25 @@ BAD_SDP = b"v=0\r\no=- 1 1 IN IP4\r\ns=-\r\nm=audio not-a-port RTP/AVP 0\r\n"
 
 UNSPECIFIED = frozenset({"", "0.0.0.0", "::"})  # noqa: S104  # compared with, not bound
 EVENTS = "telephone-event"
+log = logging.getLogger(__name__)
 
 
 class Audio:
-    """One call's audio. `address` is where the far end receives RTP; it says so in its SDP.
+    """One call's audio. `open_media` gives the address where the far end receives RTP, once it is asked.
 
     It takes SRTP where it is offered, and offers none, unless `manner` says otherwise. `secret` makes keys.
     """
 
-    __slots__ = ("_address", "_manner", "_offered", "_secret", "_session_id", "_version", "agreed")
+    __slots__ = ("_manner", "_offered", "_open_media", "_secret", "_session_id", "_version", "agreed")
 
     def __init__(
-        self, address: tuple[str, int], session_id: int, manner: Manner | None = None, secret: bytes = b""
+        self,
+        open_media: Callable[[], tuple[str, int]],
+        session_id: int,
+        manner: Manner | None = None,
+        secret: bytes = b"",
     ) -> None:
-        self._address, self._session_id = address, session_id
+        self._open_media, self._session_id = open_media, session_id
         self._manner = manner or Manner()
         self._secret = leg_secret(secret.hex(), str(session_id))
         self._version = 0
@@ -35,8 +44,14 @@ class Audio:
 
     def answer(self, offer: bytes) -> bytes | None:
         """The answer to an offer, or an offer if there is none; None if no media can be agreed on."""
+        try:
+            return self._describe(offer)
+        except PortsUsedUp:
+            log.warning("the far end has no RTP port left")
+            return None
+
+    def _describe(self, offer: bytes) -> bytes | None:
         self._version += 1
-        host, port = self._address
         if not offer:
             self._offered = self._own()
             return self._offered.to_bytes()
@@ -44,6 +59,7 @@ class Audio:
         if isinstance(described, Unusable):
             return None
         described, terms = self._without_events(described), self._terms("optional")
+        host, port = self._open_media()
         answered = answer_offer(described, host, port, self._session_id, self._version, terms=terms)
         agreed = read_offer(described, terms=terms)
         if isinstance(answered, Unusable) or isinstance(agreed, Unusable) or not terms.codecs:
@@ -75,7 +91,7 @@ class Audio:
 
     def _own(self) -> SessionDescription:
         """Our description as we please: an offer, or the answer of one who does not care for the offer."""
-        host, port = self._address
+        host, port = self._open_media()
         made = make_offer(host, port, self._session_id, self._version, terms=self._terms("off"))
         media = self._without_events(made).media[0]
         foreign = [

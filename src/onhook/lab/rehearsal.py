@@ -60,7 +60,7 @@ from onhook.lab.scenario_steps import (
     Step,
 )
 from onhook.lab.virtual_network import VirtualNetwork
-from onhook.lab.virtual_sounds import fail, lose, play_sound
+from onhook.lab.virtual_sounds import VirtualSounds, fail, lose
 from onhook.lab.virtual_time import run
 from onhook.media.silent_media import SilentMedia
 from onhook.sip.uri import phone_number
@@ -174,7 +174,8 @@ class World:
     def __init__(self, stage: Stage, far_end: FarEnd, *, network: VirtualNetwork | None = None) -> None:
         """To be made within a running VirtualTimeLoop."""
         self.stage, self.far_end = stage, far_end
-        far_end.on_sound = lambda call, step: play_sound(self.media, call, step)
+        sounds = VirtualSounds(lambda: self.media)
+        far_end.on_sound, far_end.on_media = sounds.perform, sounds.follow
         self.network = network or VirtualNetwork(now=self.now)
         self.store, self.inbox = MemoryStore(), Inbox()
         self.subscribers = Subscribers(self.now)

@@ -21,12 +21,30 @@ NEVER = 0
 """Packets of ours that never arrive at a far end that hears all."""
 
 
-def play_sound(media: SilentMedia, call: Caller, step: SoundStep) -> None:
-    """Let the far end do this now. Without media agreed on, or with its leg gone, nobody hears it."""
-    agreed = call.agreed
-    leg = media.leg_at(agreed.port) if agreed else None
-    if leg is None:
-        return
+class VirtualSounds:
+    """`media` gives the engine of the server that runs now."""
+
+    def __init__(self, media: Callable[[], SilentMedia]) -> None:
+        self._media = media
+        self._early: dict[str, list[SoundStep]] = {}
+        """By call: what was to be done before media was agreed on."""
+
+    def follow(self, call: Caller) -> None:
+        """The media of a call may have changed."""
+        if call.agreed is not None:
+            for step in self._early.pop(call.name, []):
+                self.perform(call, step)
+
+    def perform(self, call: Caller, step: SoundStep) -> None:
+        """Let the far end do this now. Where our leg is gone, nobody hears it."""
+        agreed, media = call.agreed, self._media()
+        if agreed is None:
+            self._early.setdefault(call.name, []).append(step)
+        elif (leg := media.leg_at(agreed.port)) is not None:
+            _perform(media, leg, step, secured=agreed.srtp is not None)
+
+
+def _perform(media: SilentMedia, leg: str, step: SoundStep, *, secured: bool) -> None:
     match step:
         case Digits():
             for place, digit in enumerate(step.digits):
@@ -42,10 +60,10 @@ def play_sound(media: SilentMedia, call: Caller, step: SoundStep) -> None:
             media.report(leg, lost=NEVER)
         case RtpAs():
             media.talk_unusably(leg, step.payload_type)
-        case WrongKey():
+        case WrongKey() if secured:
             media.talk_unusably(leg, None)
         case _:
-            pass  # tones and echoes change nothing that is counted or understood
+            pass  # tones and echoes change nothing that is counted or understood; nor does noise
 
 
 def _later(seconds: float, do: Callable[[str, str, int], None], leg: str, digit: str, ms: int) -> None:

@@ -50,12 +50,13 @@ class SilentMedia:
         self, settings: MediaSettings | None = None, *, now: Callable[[], float], far_end_talks: bool = True
     ) -> None:
         self._telling = Telling(now)
-        self._legs = SilentLegs(settings or MediaSettings(), self._telling, far_end_talks=far_end_talks)
+        settings = settings or MediaSettings()
+        self._legs = SilentLegs(settings, self._telling, far_end_talks=far_end_talks)
         self.rooms: dict[str, Mix] = {}
         self.effects: list[MediaEffect] = []
         """Everything that was asked, in order."""
         self.prompts: dict[str, PromptPlan] = {}
-        self.player = SilentPrompts(self._telling, self.prompts)
+        self.player = SilentPrompts(self._telling, self.prompts, settings.tone_ms + settings.tone_gap_ms)
         self.ears = SilentEars(self._telling)
         self.captures = SilentCaptures(self._telling, self._voices)
 

@@ -14,8 +14,6 @@ MS_A_CHARACTER: Final = 60
 FILE_MS: Final = 1_000
 """A file that does not say otherwise by ?ms=."""
 SHORTEST_MS: Final = 20
-DIGIT_MS: Final = 200
-"""A tone sent, with the pause after it."""
 
 _TAG = re.compile(r"<[^<>]*>")
 
@@ -48,10 +46,13 @@ class _Playing:
 
 
 class SilentPrompts:
-    """`plans` maps what a source is known by (its URI, text or SSML) to how it plays."""
+    """`plans` maps what a source is known by (its URI, text or SSML) to how it plays.
 
-    def __init__(self, telling: Telling, plans: dict[str, PromptPlan]) -> None:
-        self._telling, self._plans = telling, plans
+    `digit_ms` is how long a tone that is sent takes, with the pause after it.
+    """
+
+    def __init__(self, telling: Telling, plans: dict[str, PromptPlan], digit_ms: int) -> None:
+        self._telling, self._plans, self._digit_ms = telling, plans, digit_ms
         self._playing: dict[str, _Playing] = {}
 
     @property
@@ -130,7 +131,7 @@ class SilentPrompts:
 
     def send_digits(self, effect: SendDigits, why_not: str) -> None:
         """Tell that they went out once their time is over; or at once why they could not."""
-        seconds = 0.0 if why_not else len(effect.digits) * DIGIT_MS / 1000
+        seconds = 0.0 if why_not else len(effect.digits) * self._digit_ms / 1000
         self._telling.after(seconds, self._sent, effect, why_not)
 
     def _sent(self, effect: SendDigits, why_not: str) -> None:

@@ -320,7 +320,7 @@ def test_headers_and_bodies_of_the_script_are_sent() -> None:
     ("body", "readable"), [("", True), (" sdp", True), (" bad-sdp", False), (" no-sdp", False)]
 )
 def test_the_answer_has_the_body_that_the_script_says(body: str, *, readable: bool) -> None:
-    answer = Caller(f"carrier: 200 OK{body}", media=("192.0.2.7", 7000)).call().responses[0]
+    answer = Caller(f"carrier: 200 OK{body}", media=lambda _: ("192.0.2.7", 7000)).call().responses[0]
     described = parse_sdp(answer.body)
     assert isinstance(described, SessionDescription) is readable
     assert bool(answer.body) is ("no-sdp" not in body)

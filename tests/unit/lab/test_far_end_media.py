@@ -23,14 +23,14 @@ def described(body: bytes | None) -> SessionDescription:
 
 
 def test_an_offer_is_answered_with_our_address() -> None:
-    audio = Audio(HERE, 42)
+    audio = Audio(lambda: HERE, 42)
     agreed = read_answer(described(offer()), described(audio.answer(offer())))
     assert not isinstance(agreed, Unusable)
     assert (agreed.host, agreed.port, agreed.codec) == (*HERE, "PCMU")
 
 
 def test_rtp_is_wanted_where_the_offer_says() -> None:
-    audio = Audio(HERE, 1)
+    audio = Audio(lambda: HERE, 1)
     assert audio.wanted is None
     audio.answer(offer())
     assert audio.wanted is not None
@@ -38,7 +38,7 @@ def test_rtp_is_wanted_where_the_offer_says() -> None:
 
 
 def test_the_first_codec_of_the_offer_that_we_know_is_taken() -> None:
-    audio = Audio(HERE, 1)
+    audio = Audio(lambda: HERE, 1)
     body = offer().replace(b"RTP/AVP 0 8 9", b"RTP/AVP 96 8").replace(b"rtpmap:0 PCMU", b"rtpmap:96 opus")
     answered = described(audio.answer(body))
     assert answered.media[0].formats[0] == "8"
@@ -56,7 +56,7 @@ def test_the_first_codec_of_the_offer_that_we_know_is_taken() -> None:
     ids=["sendonly", "inactive", "unspecified"],
 )
 def test_a_caller_on_hold_wants_no_rtp(body: bytes) -> None:
-    audio = Audio(HERE, 1)
+    audio = Audio(lambda: HERE, 1)
     audio.answer(offer())
     assert audio.answer(body) is not None
     assert audio.wanted is None
@@ -65,20 +65,20 @@ def test_a_caller_on_hold_wants_no_rtp(body: bytes) -> None:
 
 
 def test_a_caller_that_only_listens_wants_rtp() -> None:
-    audio = Audio(HERE, 1)
+    audio = Audio(lambda: HERE, 1)
     audio.answer(offer(direction="recvonly"))
     assert audio.wanted is not None
 
 
 @pytest.mark.parametrize("body", [b"nonsense", b"v=0\r\n", BAD_SDP, offer().replace(b"audio", b"video")])
 def test_an_offer_that_cannot_be_read_or_agreed_on_has_no_answer(body: bytes) -> None:
-    audio = Audio(HERE, 1)
+    audio = Audio(lambda: HERE, 1)
     assert audio.answer(body) is None
     assert audio.wanted is None
 
 
 def test_what_was_agreed_stays_when_a_new_offer_is_refused() -> None:
-    audio = Audio(HERE, 1)
+    audio = Audio(lambda: HERE, 1)
     audio.answer(offer())
     before = audio.wanted
     assert audio.answer(b"nonsense") is None
@@ -86,13 +86,13 @@ def test_what_was_agreed_stays_when_a_new_offer_is_refused() -> None:
 
 
 def test_versions_rise_within_one_session() -> None:
-    audio = Audio(HERE, 42)
+    audio = Audio(lambda: HERE, 42)
     origins = [described(audio.answer(offer())).values("o")[0].split()[1:3] for _ in range(3)]
     assert origins == [["42", "1"], ["42", "2"], ["42", "3"]]
 
 
 def test_without_an_offer_we_offer_and_read_the_answer() -> None:
-    audio = Audio(HERE, 1)
+    audio = Audio(lambda: HERE, 1)
     ours = described(audio.answer(b""))
     assert [codec.name for codec in ours.media[0].codecs][:2] == ["PCMU", "PCMA"]
     assert audio.wanted is None
@@ -103,7 +103,7 @@ def test_without_an_offer_we_offer_and_read_the_answer() -> None:
 
 @pytest.mark.parametrize("answer", [b"", b"nonsense", BAD_SDP])
 def test_an_unreadable_answer_to_our_offer_leaves_us_waiting(answer: bytes) -> None:
-    audio = Audio(HERE, 1)
+    audio = Audio(lambda: HERE, 1)
     audio.answer(b"")
     audio.take_answer(answer)
     assert audio.wanted is None
@@ -112,14 +112,14 @@ def test_an_unreadable_answer_to_our_offer_leaves_us_waiting(answer: bytes) -> N
 
 
 def test_an_answer_without_audio_agrees_on_nothing() -> None:
-    audio = Audio(HERE, 1)
+    audio = Audio(lambda: HERE, 1)
     audio.answer(b"")
     audio.take_answer(offer().replace(b"audio 6000", b"audio 0"))
     assert audio.wanted is None
 
 
 def test_an_answer_that_nobody_asked_for_is_dropped() -> None:
-    audio = Audio(HERE, 1)
+    audio = Audio(lambda: HERE, 1)
     audio.take_answer(offer())
     assert audio.wanted is None
 
@@ -132,7 +132,7 @@ def test_bad_sdp_is_bad_to_our_own_reader() -> None:
 
 
 def audio(manner: Manner, secret: bytes = b"far") -> Audio:
-    return Audio(HERE, 1, manner, secret)
+    return Audio(lambda: HERE, 1, manner, secret)
 
 
 def formats(body: bytes | None) -> tuple[str, ...]:
