@@ -65,6 +65,15 @@ def _refusal(status: int, name: str, shows: str, ending: str, *, cause: int = 0,
 RINGS = "carrier: 180 Ringing\n"
 ANSWERS = RINGS + "carrier: 200 OK\n"
 
+
+def _talks(  # what it does with audio is the whole card
+    digits: str, name: str, *then: str, shows: str, before: str = "", ending: str = "hung-up-by-app"
+) -> Card:
+    """A card that answers and then does something with audio; `before` the answer says how."""
+    first = f"carrier: {before}\n" if before else ""
+    return Card(digits, name, first + ANSWERS + "".join(f"carrier: {step}\n" for step in then), shows, ending)
+
+
 CARDS: tuple[Card, ...] = (
     Card(
         "000",
@@ -98,7 +107,7 @@ CARDS: tuple[Card, ...] = (
         "200",
         "answers",
         ANSWERS,
-        "The call stays up, with RTP silence, until our side hangs up.",
+        "The call stays up, with RTP silence, until our side hangs up. Cards 220 to 232 have sound.",
         "hung-up-by-app",
     ),
     Card(
@@ -191,6 +200,38 @@ CARDS: tuple[Card, ...] = (
         "carrier: refer silent\n" + ANSWERS,
         "Answers, takes a REFER, and never reports what became of the target.",
         "hung-up-by-app",
+    ),
+    _talks(
+        "220", "presses 1", "wait 2 s", "digits 1", shows="A key is pressed two seconds after the answer."
+    ),
+    _talks("221", "presses every key", "wait 2 s", "digits 0123456789*#", shows="All keys, five a second."),
+    _talks("222", "says yes", "wait 2 s", 'says "yes"', shows="A voice says one word."),
+    _talks("223", "asks for sales", "wait 2 s", 'says "sales, please"', shows="A voice chooses from a menu."),
+    _talks("224", "echoes", "echo", shows="What it hears comes back: the shortest test of audio both ways."),
+    _talks("225", "plays a tone", "tone 440 Hz 10 s", shows="Ten seconds of 440 Hz at -10 dBov."),
+    _talks("226", "falls silent", "wait 2 s", "no rtp", shows="RTP stops after two seconds, without a BYE."),
+    _talks("227", "hears only", "hears only", shows="It hears us, says so in its reports, and sends no RTP."),
+    _talks("228", "takes no keys", before="no telephone-event", shows="Its answer has no telephone-event."),
+    _talks("229", "sends another codec", "rtp as 18", shows="RTP comes under a type that nobody agreed on."),
+    _talks(
+        "230",
+        "answers with another codec",
+        before="codecs G729",
+        shows="The answer names only a codec that was not offered.",
+        ending="answer-unusable",
+    ),
+    _talks(
+        "231",
+        "answers with SRTP",
+        before="srtp required",
+        shows="The answer is SRTP; a trunk with srtp = off offered plain RTP.",
+        ending="answer-unusable",
+    ),
+    _talks(
+        "232",
+        "encrypts with a wrong key",
+        "rtp with wrong key",
+        shows="Where SRTP was agreed on, none of its packets can be opened; without SRTP it is noise.",
     ),
     Card(
         "302",

@@ -3,6 +3,7 @@
 import pytest
 
 from far_end_caller import Caller
+from onhook.config.stage import stage_of
 from onhook.endings.codes import q850_causes, q850_to_sip, sip_to_q850
 from onhook.endings.pages import pages
 from onhook.lab.cards import (
@@ -15,6 +16,7 @@ from onhook.lab.cards import (
     cards_markdown,
     scenario_of,
 )
+from onhook.lab.rehearsal import rehearse
 from onhook.lab.scenario import parse_scenario, write_scenario
 from onhook.lab.scenario_steps import Bye, Respond, Scenario, Wait
 from onhook.sip.messages import Request, Response
@@ -50,6 +52,8 @@ PLAYED: dict[str, list[tuple[float, str]]] = {
     "999": [(0, "100"), (0, "499")],
 }  # fmt: skip
 """Time and status of all that a caller hears who acknowledges, and never hangs up, within 100 s."""
+WITH_SOUND = [card for card in CARDS if "220" <= card.digits <= "232"]
+PLAYED |= {card.digits: [(0, "180"), (0, "200")] for card in WITH_SOUND}
 PLAYED |= {
     card.digits: [(0, "100"), (0, card.digits)]
     for card in CARDS
@@ -86,6 +90,14 @@ def test_each_card_leads_to_an_ending_that_has_a_page(card: Card) -> None:
     ]
     for status in finals:
         assert page.codes(status) == (status, 560_000 + status)
+
+
+@pytest.mark.parametrize("card", WITH_SOUND, ids=lambda card: card.digits)
+def test_each_card_with_sound_ends_as_it_says_whatever_is_heard(card: Card) -> None:
+    scenario = parse_scenario(f"{card.text}app: wait 5 s\napp: hang up\n")
+    verdict = rehearse(scenario, stage_of(scenario)).record.verdict
+    assert verdict is not None
+    assert verdict.ending == card.ending
 
 
 def test_the_table_of_the_tests_is_the_table_of_the_cards() -> None:

@@ -118,6 +118,32 @@ async def test_rtp_of_a_type_that_nobody_agreed_on_is_counted_as_that() -> None:
         assert measured.received <= 3
 
 
+SRTP = Terms(srtp="required", secret=b"near")
+
+
+async def test_srtp_is_spoken_both_ways() -> None:
+    async with in_call(f"{UP}carrier: tone 440 Hz 1 s\n", terms=SRTP) as near:
+        assert near.agreed is not None
+        assert near.agreed.srtp is not None
+        play(near, sine(900, 0.5, 8000))
+        await near.run(1.8)
+        heard, far = near.kept.clip(), near.carrier.heard(near.call)
+        assert level_dbov(loud(heard)) == pytest.approx(TONE_DBOV, abs=WITHIN_DB)
+        assert pitch(loud(far), far.rate) == pytest.approx(900, abs=5)
+        assert near.measured().undecipherable == 0
+
+
+async def test_a_wrong_key_opens_nothing() -> None:
+    async with in_call(f"carrier: rtp with wrong key\n{UP}carrier: tone 440 Hz 1 s\n", terms=SRTP) as near:
+        play(near, sine(900, 0.5, 8000))
+        await near.run(1.5)
+        far = near.carrier.heard(near.call)
+        assert pitch(loud(far), far.rate) == pytest.approx(900, abs=5)  # it still understands us
+        measured = near.measured()
+        assert measured.undecipherable > 50
+        assert measured.received == 0
+
+
 @pytest.mark.parametrize(("codec", "payload_type"), [("PCMA", 8), ("PCMU", 0)])
 async def test_the_codec_of_the_scenario_is_spoken(codec: str, payload_type: int) -> None:
     async with in_call(f"carrier: codecs {codec}\n{UP}carrier: tone 440 Hz 1 s\n") as near:

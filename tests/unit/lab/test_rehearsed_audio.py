@@ -79,9 +79,22 @@ def test_rtp_that_never_comes_is_noted_and_is_the_ending() -> None:
     ],
 )
 def test_every_way_of_not_being_heard_has_its_ending(line: str, ending: str) -> None:
-    rehearsal = played(f"{UP}{line}\ncarrier: wait 5 s\n{BYE}")
+    rehearsal = played(f"server: set trunk.carrier.srtp = optional\n{UP}{line}\ncarrier: wait 5 s\n{BYE}")
     assert rehearsal.record.verdict is not None
     assert rehearsal.record.verdict.ending == ending
+
+
+def test_a_wrong_key_without_srtp_is_noise_that_is_heard() -> None:
+    rehearsal = played(f"{UP}carrier: rtp with wrong key\ncarrier: wait 5 s\n{BYE}")
+    assert last_measure(rehearsal).received > 200
+    assert last_measure(rehearsal).undecipherable == 0
+
+
+def test_what_is_said_of_audio_before_the_answer_holds_after_it() -> None:
+    rehearsal = played(
+        f"carrier: no rtp\ncarrier: 180 Ringing\ncarrier: wait 1 s\ncarrier: 200 OK\ncarrier: wait 5 s\n{BYE}"
+    )
+    assert last_measure(rehearsal).received == 0
 
 
 def test_what_the_far_end_says_is_recognized() -> None:
