@@ -1,10 +1,13 @@
 """The catalogue of endings: pages that can be read, and that fit the rules and the code tables."""
 
 import re
+from pathlib import Path
 from typing import get_args
 
 import pytest
 
+from onhook.config.schema import SECTIONS as SECTIONS_OF_SETTINGS
+from onhook.config.table import settings
 from onhook.endings.codes import find, rows
 from onhook.endings.judge import judge
 from onhook.endings.lookup import look_up
@@ -209,3 +212,17 @@ def test_the_rows_of_the_first_page_lead_to_the_causes_underneath(asked: str) ->
     assert best.ending
     events = {event for ending in best.ending for event in page(ending).front.events}
     assert asked.split(" ", 1)[1].replace(" ", "") in events
+
+
+SETTING = re.compile(r"`([a-z_]+)\.([a-z_]+)(?: = [^`]*)?`")
+GUIDES = sorted((Path(__file__).parents[3] / "docs/guides").glob("*.md"))
+
+
+@pytest.mark.parametrize(
+    "where", [*IDS, *GUIDES], ids=lambda where: where if isinstance(where, str) else where.stem
+)
+def test_settings_that_are_named_exist(where: str | Path) -> None:
+    text = page(where).text if isinstance(where, str) else where.read_text(encoding="utf-8")
+    named = [(section, name) for section, name in SETTING.findall(text) if section in SECTIONS_OF_SETTINGS]
+    for section, name in named:
+        assert name in {each.name for each in settings(SECTIONS_OF_SETTINGS[section])}, f"{section}.{name}"
