@@ -105,6 +105,8 @@ class StartMedia(msgspec.Struct, frozen=True, gc=False):
     """Payload types under which the far end may send to us, with their codecs; telephone-event too."""
     ptime_ms: int = 20
     srtp: Srtp | None = None
+    event_clock: int = 8000
+    """In Hz, of telephone events both ways: beside Opus 48,000, unless the far end knows 8,000 only."""
 
 
 class CloseMedia(msgspec.Struct, frozen=True, gc=False):

@@ -1,6 +1,7 @@
 """One leg through a real rtpengine: ports, codecs, SRTP with our keys, digits, re-negotiation, counts."""
 
 import asyncio
+import struct
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import msgspec
 import pytest
 
 from interop.rtpengine.rtp_end import (
+    PACKET_SECONDS,
     RtpEnd,
     decoded,
     encoded,
@@ -20,6 +22,7 @@ from interop.rtpengine.rtp_end import (
     tone,
 )
 from onhook.effects import Srtp, StartMedia
+from onhook.media.engine.digits_in import DigitsIn, Press
 from onhook.media.rtpengine.ng import EngineRefused, NgClient
 from onhook.media.rtpengine.relay import Options, Relay
 from rtpengine_daemon import Rtpengine, rtpengine
@@ -243,6 +246,43 @@ def test_digits_beside_opus_are_heard(daemon: Rtpengine) -> None:
         await scene.far.press(scene.relay.outer, 101, 7)
         await scene.inner.until_packets(7)
         assert scene.inner.digits(inside.telephone_event) == [7]
+
+    play(daemon, act)
+
+
+async def talk_and_press(scene: Scene, events: tuple[int, ...]) -> None:
+    """As baresip does: voice goes on while a key is down, for 120 ms, and its end comes four times."""
+    voice, far, to = encoded("g722", tone(700, 1.0, 16_000), 16_000), scene.far, scene.relay.outer
+    for event in events:
+        began = far.timestamp
+        for number, sound in enumerate(voice[:16]):
+            far.send(to, 9, sound)
+            if number < 9:
+                length = min(number + 1, 6)
+                end = 0x80 if length == 6 else 0
+                voice_at, far.timestamp = far.timestamp, began
+                far.send(to, 101, struct.pack("!BBH", event, 10 | end, length * 160), clock=0)
+                far.timestamp = voice_at
+            await asyncio.sleep(PACKET_SECONDS)
+
+
+def test_keys_within_voice_that_is_transcoded_are_each_one_press(daemon: Rtpengine) -> None:
+    """Though rtpengine 10.5 gives each repeat of an end a timestamp of its own."""
+
+    async def act(scene: Scene) -> None:
+        inside = await scene.connect(
+            payload_type=9, codec="G722", telephone_event=101, hears=((9, "G722"), (101, "telephone-event"))
+        )
+        await talk_and_press(scene, (1, 1, 3))
+        await scene.inner.until(lambda packets: sum(each.payload_type == 101 for each in packets) == 27)
+        assert len(set(scene.inner.digits(101))) < len(scene.inner.digits(101)), (
+            "more timestamps than presses"
+        )
+        digits, presses = DigitsIn(), list[Press]()
+        for number, packet in enumerate(scene.inner.packets):
+            if packet.payload_type == inside.telephone_event:
+                presses += digits.take(packet.payload, packet.timestamp, number * 0.02)
+        assert presses == [Press("1", 120), Press("1", 120), Press("3", 120)]
 
     play(daemon, act)
 

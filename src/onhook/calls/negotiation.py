@@ -79,4 +79,5 @@ def start_of(leg: str, agreed: Negotiated) -> StartMedia:
         hears=agreed.hears,
         ptime_ms=agreed.ptime_ms,
         srtp=agreed.srtp,
+        event_clock=agreed.event_clock,
     )

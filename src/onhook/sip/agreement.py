@@ -24,12 +24,12 @@ def common_voices(ours: Sequence[Codec], theirs: Sequence[Codec]) -> list[tuple[
     return [(codec, name) for codec in theirs for voice, name in names if codec.same_as(voice)]
 
 
-def choose_events(ours: Sequence[Codec], theirs: Sequence[Codec], clock_rate: int) -> int | None:
-    """Under which number the far end takes digits: with the voice's clock if it can be (RFC 4733 2.6.1.2)."""
+def choose_events(ours: Sequence[Codec], theirs: Sequence[Codec], clock_rate: int) -> Codec | None:
+    """How the far end takes digits: with the voice's clock if it can be (RFC 4733 2.6.1.2)."""
     known = [codec for codec in ours if codec.name.lower() == _EVENT]
     common = [codec for codec in theirs if any(codec.same_as(event) for event in known)]
     common.sort(key=lambda codec: codec.clock_rate != clock_rate)
-    return common[0].payload_type if common else None
+    return common[0] if common else None
 
 
 def heard_in_answer(ours: Sequence[Codec], theirs: Sequence[Codec]) -> tuple[tuple[int, str], ...]:

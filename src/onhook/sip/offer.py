@@ -49,6 +49,8 @@ class Negotiated:
     hears: tuple[tuple[int, str], ...] = ()
     """Numbers under which the far end may send to us, with their encodings."""
     srtp: Srtp | None = None
+    event_clock: int = 8000
+    """Of the telephone events, in Hz."""
 
     @property
     def sending(self) -> bool:
@@ -254,6 +256,7 @@ def _agree(
         voices = [codec for codec in ours if codec.name.lower() != "telephone-event"]
         return Unusable(f"no codec in common: {_names(voices)} here, {_names(known)} there", media.line)
     voice, name = common[0]
+    events = choose_events(ours, known, voice.clock_rate)
     far_way = theirs.direction_of(media)
     sends = direction in _SENDS and far_way in _RECEIVES and not connection.unspecified
     receives = direction in _RECEIVES and far_way in _SENDS
@@ -262,10 +265,11 @@ def _agree(
         media.port,
         name,
         voice.payload_type,
-        choose_events(ours, known, voice.clock_rate),
+        events.payload_type if events else None,
         _direction(sends=sends, receives=receives),
         packet_ms(media),
         srtp=srtp,
+        event_clock=events.clock_rate if events else 8000,
     )
 
 

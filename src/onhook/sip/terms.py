@@ -51,9 +51,12 @@ class Terms:
 
     @property
     def offered(self) -> tuple[Codec, ...]:
-        """All of an offer: voices, and digits for each clock among them."""
+        """All of an offer: voices, and digits for each clock among them.
+
+        And for that of the telephone: many phones know no other for keys, beside Opus too.
+        """
         voices = self.voices
-        clocks = dict.fromkeys(voice.clock_rate for voice in voices)
+        clocks = {8_000, *(voice.clock_rate for voice in voices)} if voices else set[int]()
         return (*voices, *(EVENTS[clock] for clock in sorted(clocks)))
 
     @property

@@ -114,6 +114,8 @@ class Desk:
     def __init__(self, server: Running, client: CallAutomationClient, decide: Decide) -> None:
         self.server, self.client, self._decide = server, client, decide
         self.address = ""
+        self.prompt = b""
+        """What /prompt.wav gives."""
         self.incoming: list[Json] = []
         """Data of each IncomingCall."""
         self.grid: list[str] = []
@@ -131,6 +133,7 @@ class Desk:
         application = web.Application()
         application.router.add_post("/incoming", self._hear)
         application.router.add_post("/events", self._take)
+        application.router.add_get("/prompt.wav", self._give_prompt)
         runner = web.AppRunner(application, access_log=None)
         await runner.setup()
         try:
@@ -166,6 +169,9 @@ class Desk:
                 await self._decide(self.client, context, f"{self.address}/events")
         return web.Response()
 
+    async def _give_prompt(self, _request: web.Request) -> web.Response:
+        return web.Response(body=self.prompt, content_type="audio/wav")
+
     async def _take(self, request: web.Request) -> web.Response:
         (event,) = await request.json()
         async with self._news:
@@ -183,11 +189,15 @@ class Desk:
         async with asyncio.timeout(WAIT_SECONDS), self._news:
             await self._news.wait_for(lambda: kind in self.grid)
 
-    async def event(self, kind: str) -> Json:
-        """Data of the first callback of that type."""
+    async def event(self, kind: str, number: int = 1) -> Json:
+        """Data of the first callback of that type, or of a later one."""
+
+        def found() -> list[Json]:
+            return [event for event in self.events if event["type"].rpartition(".")[2] == kind]
+
         async with asyncio.timeout(WAIT_SECONDS), self._news:
-            await self._news.wait_for(lambda: kind in self.types)
-        data: Json = self.events[self.types.index(kind)]["data"]
+            await self._news.wait_for(lambda: len(found()) >= number)
+        data: Json = found()[number - 1]["data"]
         return data
 
     # What Onhook knows

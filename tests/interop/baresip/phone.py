@@ -103,14 +103,21 @@ class Phone:
         """Call `number` at the SIP server on `host`:`port`."""
         self._command("dial", f"sip:{number}@{host}:{port};transport={transport}")
 
-    def press(self, keys: str) -> None:
-        """One after the other, each as an RFC 4733 event that begins with its key and ends with the next."""
+    async def press(self, keys: str, pause_seconds: float = 0.3) -> None:
+        """One key after the other, as RFC 4733 events; the pause is from one to the next."""
         for key in keys:
             self._command("sndcode", key)
+            await asyncio.sleep(pause_seconds)
 
     def mute(self) -> None:
         """It says silence from now on; again: the tone."""
         self._command("mute")
+
+    async def call(self, number: str, *, host: str, port: int) -> None:
+        self.dial(number, host=host, port=port, transport="udp")
+
+    async def give_up(self) -> None:
+        self.hang_up()
 
     def hang_up(self) -> None:
         """Also gives up a call that is not answered yet."""

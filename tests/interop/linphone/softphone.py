@@ -57,16 +57,16 @@ class Linphone:
 
     # What a person does with it
 
-    async def dial(self, uri: str) -> None:
-        await self._say(f"call {uri}")
+    async def call(self, number: str, *, host: str, port: int) -> None:
+        await self._say(f"call sip:{number}@{host}:{port}")
 
     async def answer(self) -> None:
         await self._say("answer")
 
-    async def hang_up(self) -> None:
+    async def give_up(self) -> None:
         await self._say("terminate")
 
-    async def press(self, keys: str, pause_seconds: float = 0.25) -> None:
+    async def press(self, keys: str, pause_seconds: float = 0.3) -> None:
         """One key after the other, as RFC 4733 events."""
         for key in keys:
             await self._say(key)

@@ -66,6 +66,13 @@ def test_the_codecs_are_those_of_the_trunk() -> None:
     assert fault.why.startswith("no codec in common: 111 opus, 9 G722 here")
 
 
+def test_the_clock_of_keys_is_told() -> None:
+    talk = negotiation("off", "opus")
+    both = talk.take_answer(far_answer(talk.offer, Terms(("opus",))))
+    assert isinstance(both, StartMedia)
+    assert (both.codec, both.telephone_event, both.event_clock) == ("opus", 110, 48_000)
+
+
 def test_both_ends_of_srtp_have_the_same_keys() -> None:
     talk = negotiation("required")
     answer = far_answer(talk.offer)

@@ -199,6 +199,17 @@ def test_senders_whose_timestamps_run_on_press_once() -> None:
     assert take(("4", 160, 160, False), ("4", 320, 320, False), ("4", 480, 480, True)) == [Press("4", 60)]
 
 
+def test_repeats_of_an_end_with_timestamps_of_their_own_are_the_same_press() -> None:
+    """As rtpengine 10.5 sends them where it transcodes the voice."""
+    digits = DigitsIn()
+    presses = digits.take(event("1", 160), 5800, 0.0) + digits.take(event("1", 960, end=True), 5800, 0.1)
+    for late in (5960, 6120, 6280):
+        presses += digits.take(event("1", 960, end=True), late, 0.12)
+    assert presses == [Press("1", 120)]
+    assert digits.take(event("1", 160), 5800 + 960, 0.2) == []
+    assert digits.take(event("1", 960, end=True), 5800 + 960, 0.3) == [Press("1", 120)]
+
+
 def test_timestamps_wrap_around() -> None:
     assert take(("1", 0xFFFFFF00, 800, True), ("2", 0x00000900, 800, True)) == [
         Press("1", 100),

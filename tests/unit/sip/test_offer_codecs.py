@@ -45,7 +45,7 @@ def taken(*media_lines: str, terms: Terms | None = None) -> tuple[Negotiated, Se
     [
         (("PCMU", "PCMA", "G722", "opus"), "0 8 9 111 101 110"),
         (("PCMA", "PCMU"), "8 0 101"),
-        (("opus",), "111 110"),
+        (("opus",), "111 101 110"),
         (("opus", "PCMU"), "111 0 101 110"),
         (("G722",), "9 101"),
     ],
@@ -98,6 +98,7 @@ def test_digits_go_with_the_clock_of_the_voice() -> None:
     narrow = answered("m=audio 30000 RTP/AVP 0 110 101", *both)
     wide = answered("m=audio 30000 RTP/AVP 111 101 110", "a=rtpmap:111 opus/48000/2", *both)
     assert (narrow.telephone_event, wide.telephone_event) == (101, 110)
+    assert (narrow.event_clock, wide.event_clock) == (8000, 48_000)
 
 
 def test_digits_of_another_clock_are_better_than_none() -> None:
@@ -128,6 +129,15 @@ def test_of_an_offer_the_first_voice_that_the_terms_have_is_taken() -> None:
     fault = read_offer(described(*lines), terms=Terms(("G722",)))
     assert isinstance(fault, Unusable)
     assert fault.why == "no codec in common: 9 G722 here, 18 G729, 96 opus, 8 PCMA, 0 PCMU there"
+
+
+def test_keys_of_a_phone_that_knows_their_old_clock_only_are_taken_beside_opus() -> None:
+    """As baresip 1.0 offers them."""
+    eights = "a=rtpmap:100 telephone-event/8000"
+    agreed, answer = taken("m=audio 30000 RTP/AVP 96 100", OPUS, eights, terms=Terms(("opus",)))
+    assert (agreed.telephone_event, agreed.event_clock) == (100, 8000)
+    assert answer.media[0].formats == ("96", "100")
+    assert eights in answer.media[0].lines
 
 
 def test_an_answer_repeats_the_offers_numbers() -> None:

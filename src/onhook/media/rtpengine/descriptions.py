@@ -127,5 +127,5 @@ def _formats(effect: StartMedia) -> tuple[Format, ...]:
     formats = [Format(effect.payload_type, ENCODINGS[effect.codec])] if effect.codec in ENCODINGS else []
     digits = digits_of(effect)
     if digits is not None and digits != effect.payload_type:
-        formats.append(Format(digits, ENCODINGS[DIGITS]))
+        formats.append(Format(digits, f"{DIGITS}/{effect.event_clock}"))
     return tuple(formats)
