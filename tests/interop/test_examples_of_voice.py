@@ -56,7 +56,7 @@ def loudest_hz(file: Path) -> float:
 async def test_the_menu_transfers_whoever_presses_one(tmp_path: Path) -> None:
     async with caller(tmp_path, "ivr.py", "--sales", "+14255550200") as (opened, phone):
         await phone.hears()
-        phone.press("1")
+        await phone.press("1")
         await opened.says("chose sales")
         await opened.says("is with sales")
         await opened.says("is over")
@@ -67,7 +67,7 @@ async def test_the_menu_transfers_whoever_presses_one(tmp_path: Path) -> None:
 async def test_the_menu_tells_support_hours_and_hangs_up(tmp_path: Path) -> None:
     async with caller(tmp_path, "ivr.py", records=True) as (opened, phone):
         await phone.hears()
-        phone.press("2")
+        await phone.press("2")
         await opened.says("chose support")
         await opened.says("is over: 200/7000")
         await phone.closed()
@@ -89,7 +89,7 @@ async def test_the_voicemail_keeps_what_was_said(tmp_path: Path) -> None:
     async with caller(tmp_path, "voicemail.py", "--folder", str(tmp_path)) as (opened, phone):
         await opened.says("is recorded")
         await asyncio.sleep(2)  # what is said is to be two seconds long
-        phone.press("#")
+        await phone.press("#")
         lines = [await opened.says(""), await opened.says("")]  # in either order
         await phone.closed()
     (told,) = [line for line in lines if line.startswith("200 message of ")]
@@ -137,7 +137,7 @@ async def test_the_reminder_calls_a_busy_line_again_and_hears_who_confirms(tmp_p
         )
         await phone.talks()
         await phone.hears()
-        phone.press("1")
+        await phone.press("1")
         ran = await calling
     assert ran.said.count("+14255550486: busy (486/560486)") == 2
     assert "+14255550486: given up after 2 calls" in ran.said
