@@ -18,21 +18,29 @@ _TIMESTAMP: Final = 35  # SO_TIMESTAMPNS, asm-generic/socket.h
 
 
 class Port:
-    """One socket. `row` is its number among the ports that were opened: 0, 1, 2 …"""
+    """Two sockets: RTP on `number`, RTCP on the one above. `row` counts the ports that were opened: 0, 1 …"""
 
-    __slots__ = ("number", "opened", "row")
+    __slots__ = ("control", "number", "opened", "row")
 
-    def __init__(self, number: int, opened: socket.socket, row: int) -> None:
-        self.number, self.opened, self.row = number, opened, row
+    def __init__(self, number: int, opened: socket.socket, control: socket.socket, row: int) -> None:
+        self.number, self.opened, self.control, self.row = number, opened, control, row
 
     def drain(self) -> int:
         """Throw away what came while it rested. How much that was."""
-        for count in range(MAX_DRAINED):
-            try:
-                self.opened.recv(1)
-            except OSError:
-                return count
-        return MAX_DRAINED
+        return _drain(self.opened) + _drain(self.control)
+
+    def close(self) -> None:
+        self.opened.close()
+        self.control.close()
+
+
+def _drain(rested: socket.socket) -> int:
+    for count in range(MAX_DRAINED):
+        try:
+            rested.recv(1)
+        except OSError:
+            return count
+    return MAX_DRAINED
 
 
 class Ports:
@@ -78,11 +86,22 @@ class Ports:
 
     def close(self) -> None:
         for port in self._opened:
-            port.opened.close()
+            port.close()
         self._opened.clear()
         self._resting.clear()
 
     def _open(self, number: int) -> Port:
+        opened = self._bound(number)
+        try:
+            control = self._bound(number + 1)
+        except BaseException:
+            opened.close()
+            raise
+        port = Port(number, opened, control, len(self._opened))
+        self._opened.append(port)
+        return port
+
+    def _bound(self, number: int) -> socket.socket:
         opened = socket.socket(self.family, socket.SOCK_DGRAM)
         try:
             opened.settimeout(0)
@@ -92,6 +111,4 @@ class Ports:
         except BaseException:
             opened.close()
             raise
-        port = Port(number, opened, len(self._opened))
-        self._opened.append(port)
-        return port
+        return opened

@@ -14,11 +14,11 @@ from onhook.effects import MediaEffect, Mix, SendDigits, StartMedia
 from onhook.facts import DigitsSent, MediaMeasured
 from onhook.media.engine.clockwork import Clockwork
 from onhook.media.engine.digits_out import DigitsOut, Tones
-from onhook.media.engine.exchange import Dialling, Exchange, Wires
+from onhook.media.engine.exchange import Dialling, Ends, Exchange, Wires
 from onhook.media.engine.feeds import EngineFeed
 from onhook.media.engine.herald import Herald
 from onhook.media.engine.leg import Leg
-from onhook.media.engine.rows import KINDS, NOTHING, OTHER, Rows
+from onhook.media.engine.rows import KINDS, NOTHING, OPUS, OTHER, Rows
 from onhook.media.engine.srtp import Secrecy
 from onhook.media.engine.uring import UringWire
 from onhook.media.engine.wires import LibcWire, Lines, SocketWire, Wire, make_wire, name_words, packed_name
@@ -49,12 +49,12 @@ class EmbeddedEngine:
         self._now, self._by_hand = now, by_hand
         self._ports = Ports(self._settings)
         self.rows = Rows(self._ports.most)
-        self._lines = Lines(self._ports.most)
+        self._ends = Ends(Lines(self._ports.most), Lines(self._ports.most))
         self.herald = Herald()
         self._hand_time = 0.0
         self.exchange = Exchange(
             self.rows,
-            self._lines,
+            self._ends,
             wires=Wires(make_wire(wires), make_wire(wires)),
             settings=self._settings,
             herald=self.herald,
@@ -75,9 +75,10 @@ class EmbeddedEngine:
             port = self._held_ports[leg] = self._ports.take(time.monotonic())
             self._closed_junk += port.drain()
             known = self._legs[leg] = Leg(leg, port.row)
-            self._lines.put(port.row, port.opened)
+            self._ends.media.put(port.row, port.opened)
+            self._ends.control.put(port.row, port.control)
             with self.exchange.lock:
-                self.exchange.admit(known)
+                self.exchange.admit(known, self._now())
                 # RFC 3550 section 5.1: SSRC, first sequence number and timestamp are random
                 drawn = secrets.randbits(80)
                 self.rows.ssrc[port.row] = drawn & 0xFFFFFFFF
@@ -115,8 +116,9 @@ class EmbeddedEngine:
         known.closed = True
         with self.exchange.lock:
             self.exchange.receive(known.row)  # what came since the last tick
-            measured = known.measured(self.rows, self._now())
-            self.exchange.shut(known)
+            now = self._now()
+            measured = known.measured(self.rows, now)
+            self.exchange.shut(known, now)
         self._closed_junk += measured.junk
         self._ports.give_back(self._held_ports.pop(leg), time.monotonic())
         self._clockwork_wake()
@@ -245,6 +247,7 @@ class EmbeddedEngine:
         leg.agreed = effect
         kind = KINDS.get(effect.codec.upper(), OTHER)
         rows.codec[row] = kind
+        rows.clock[row] = 48_000 if kind == OPUS else 8_000
         rows.law[row] = rows.law_of(kind)
         rows.payload_type[row] = effect.payload_type & 0x7F
         rows.digit_type[row] = (effect.telephone_event or 0) & 0x7F

@@ -26,6 +26,7 @@ from onhook.media.engine.jitter import Depths, Heard, JitterBuffer
 from onhook.media.engine.leg import Leg
 from onhook.media.engine.packets import Datagrams, Rowed
 from onhook.media.engine.reception import V4_WORDS, V6_WORDS, Event, Reception
+from onhook.media.engine.reports import Reports
 from onhook.media.engine.rooms import GROUPS, Room, Roster, make_roster
 from onhook.media.engine.rows import DIGIT, FRAME, Rows
 from onhook.media.engine.sending import Sending
@@ -41,6 +42,8 @@ SWEEP: Final = 8
 WATCH_TICKS: Final = 10
 """How often legs that fell silent are looked for: each 200 ms."""
 NEVER: Final = float("inf")
+MOST_CONTROL: Final = 4
+"""Packets of RTCP that are read when a leg is closed."""
 _FULL_SCALE_POWER: Final = np.float32(1 / 32_768**2)
 
 
@@ -51,11 +54,18 @@ class Wires(NamedTuple):
     sending: Wire
 
 
+class Ends(NamedTuple):
+    """The ports of each row."""
+
+    media: Lines
+    control: Lines
+
+
 class Exchange:
     def __init__(
         self,
         rows: Rows,
-        lines: Lines,
+        ends: Ends,
         *,
         wires: Wires,
         settings: MediaSettings,
@@ -63,13 +73,8 @@ class Exchange:
         arrivals: Callable[[NDArray[np.float64]], NDArray[np.float64]],
     ) -> None:
         """`arrivals` makes Unix seconds of the engine's clock of those of the kernel's."""
-        self.rows, self._lines, self._wires, self._settings, self.herald = (
-            rows,
-            lines,
-            wires,
-            settings,
-            herald,
-        )
+        self.rows, self._lines, self._wires = rows, ends.media, wires
+        self._settings, self.herald = settings, herald
         self._arrivals = arrivals
         self.lock = threading.Lock()
         self.legs: dict[int, Leg] = {}
@@ -84,10 +89,18 @@ class Exchange:
             name_words=V6_WORDS if ":" in settings.host else V4_WORDS,
             secrecies=self.secrecies,
             event=self._event,
-            control=lambda _row, _data, _at: None,
+            control=partial(self._control, muxed=True),
+        )
+        self._reports = Reports(
+            rows,
+            ends.control,
+            media=ends.media,
+            wire=wires.sending,
+            secrecies=self.secrecies,
+            name_words=V6_WORDS if ":" in settings.host else V4_WORDS,
         )
         self._incoming = Messages(SLOTS, IN_BYTES, control=True)
-        self._sending = Sending(rows, lines, wires.sending, self.secrecies)
+        self._sending = Sending(rows, ends.media, wires.sending, self.secrecies)
         self._feeds = FeedRows()
         self._playing = mixing.Playing(self._feeds, ended=self._feed_ended, tell=herald.call)
         self._rooms: dict[str, Room] = {}
@@ -123,6 +136,7 @@ class Exchange:
             roster = self._roster(group)
             if len(roster.rows):
                 self._receive(roster.rows, number)
+                self._read_control(self._reports.turn(roster.rows, number))
             if number % WATCH_TICKS == 0:
                 self._watch(roster.rows, now)
             self._expire_digits(now)
@@ -140,27 +154,33 @@ class Exchange:
             played = self._playing.frames(roster)
             mixing.add_feeds(sums, roster, played)
         self._send(roster.rows, sums, number)
+        self._reports.send_due(roster.rows, now)
         for room in roster.tapped:
             self._tap(room, mixing.frame_of(room, roster, self.rows, mixing.Sound(heard, played), now))
 
     # legs, by whoever holds the lock
 
-    def admit(self, leg: Leg) -> None:
+    def admit(self, leg: Leg, now: float) -> None:
         """From now on it is served."""
         rows = self.rows
         rows.clear(leg.row)
         rows.group[leg.row] = int(np.argmin(np.bincount(rows.group[rows.open], minlength=GROUPS)))
         rows.open[leg.row] = True
+        self._reports.admit(leg.row, now)
         self.legs[leg.row] = leg
         self._changed(int(rows.group[leg.row]))
 
     def receive(self, row: int) -> None:
         """Take in what waits for one leg, now."""
         self._receive(np.array([row]), 0)
+        for _ in range(MOST_CONTROL):
+            if not self._read_control(np.array([row])):
+                break
 
-    def shut(self, leg: Leg) -> None:
-        """From now on it is not served."""
+    def shut(self, leg: Leg, now: float) -> None:
+        """From now on it is not served; its far end is told."""
         rows, row = self.rows, leg.row
+        self._reports.farewell(row, now)
         rows.open[row] = rows.sending[row] = False
         self._changed(int(rows.group[row]))
         self.post(partial(self._dismiss, leg))
@@ -331,6 +351,26 @@ class Exchange:
             )
             self._reception.take(datagrams if got.all() else datagrams.only(got))
         return got
+
+    def _read_control(self, which: Rowed) -> bool:
+        """A packet of RTCP of each. Whether there was one."""
+        if not len(which):
+            return False
+        datagrams = self._reports.received(self._wires.receiving, which)
+        if not len(datagrams.rows):
+            return False
+        arrived = self._arrivals(datagrams.at).tolist()
+        for entry, (row, at) in enumerate(zip(datagrams.rows.tolist(), arrived, strict=True)):
+            data = datagrams.data[entry, : datagrams.lengths[entry]].tobytes()
+            if self._reports.is_from_far_end(row, datagrams.names[entry]):
+                self._control(row, data, at, muxed=False)
+            else:
+                self.rows.foreign[row] += 1
+        return True
+
+    def _control(self, row: int, data: bytes, at: float, *, muxed: bool) -> None:
+        if not self._reports.take(row, data, at, muxed=muxed):
+            self.rows.junk[row] += 1
 
     def _event(self, event: Event) -> None:
         if event.kind != DIGIT:

@@ -33,6 +33,7 @@ FITTED_TURNS: Final = 10
 """… and changed by one seam each 200 ms at most, …"""
 MOST_FITTED: Final = 16
 """… of so many legs of a group in one tick."""
+_DELAY_GAIN: Final = 1 / 64
 _OFFSETS: Final = np.arange(FRAME)
 _NOISE: Final = np.random.default_rng(3389).standard_normal(50 * FRAME).astype(np.float32)
 
@@ -73,6 +74,8 @@ class JitterBuffer:
         slack = position - rows.play[which]
         rows.least_slack[which] = np.minimum(rows.least_slack[which], slack)
         rows.window[which] += 1
+        delay = rows.delay[which]
+        rows.delay[which] = delay + (slack - delay) * _DELAY_GAIN
         late = slack + packets.size <= 0
         rows.late[which] += late
         rows.late_in_window[which] += late
@@ -144,6 +147,7 @@ class JitterBuffer:
         rows.playing[which] = True
         rows.starved[which] = 0
         rows.concealed[which] = 0
+        rows.delay[which] = self._depths.first
         rows.start[which] = position
         self._watch(which)
 

@@ -105,6 +105,22 @@ class Rows:
         self.transit = _array(count, np.float64)
         self.jitter = _array(count, np.float64)
         self.thirsty = _array(count, np.bool_)
+        self._make_reports(count)
+
+    def _make_reports(self, count: int) -> None:
+        """RTCP: ours and the far end's."""
+        self.clock = _array(count, np.float64)
+        self.octets = _array(count, np.int64)
+        self.report_at = _array(count, np.float64)
+        self.expected_reported = _array(count, np.int64)
+        self.came_reported = _array(count, np.int64)
+        self.control_muxed = _array(count, np.bool_)
+        self.sender_report = _array(count, np.uint32)
+        self.sender_report_at = _array(count, np.float64)
+        self.far_reported = _array(count, np.bool_)
+        self.far_lost = _array(count, np.int64)
+        self.far_jitter = _array(count, np.float64)
+        self.round_trip = _array(count, np.float64)
 
     def _make_buffers(self, count: int) -> None:
         self.ring = _array(count, np.int16, (RING_FRAMES, FRAME))
@@ -122,6 +138,7 @@ class Rows:
         self.window = _array(count, np.int32)
         self.late_in_window = _array(count, np.int32)
         self.misfit = _array(count, np.int32)
+        self.delay = _array(count, np.float32)
         self.history = _array(count, np.int16, (2, FRAME))
 
     def clear(self, row: int) -> None:
@@ -131,7 +148,8 @@ class Rows:
                 array[row] = 0
         for payload_type, kind in STATIC_TYPES:
             self.kinds[row, payload_type] = kind
-        self.room[row] = self.tick[row] = self.power[row] = -1
+        self.room[row] = self.tick[row] = self.power[row] = self.round_trip[row] = -1
+        self.clock[row] = 8000
 
     def law_of(self, kind: int) -> int:
         return g711.PCMA if kind == A_LAW else g711.PCMU

@@ -46,6 +46,7 @@ class Sending:
         if rows.srtp[which].any():
             self._encrypt(which)
         rows.sequence[which] += np.uint16(1)
+        rows.octets[which] += out.lengths[:count] - HEADER_BYTES
         taken = self._wire.send(self._lines, which, out, np.arange(count))
         rows.sent[which] += taken
         rows.marker[which] = np.where(taken, 0, rows.marker[which])

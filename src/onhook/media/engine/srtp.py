@@ -21,8 +21,6 @@ SUITES: Final[dict[str, int]] = {
     "AES_CM_128_HMAC_SHA1_32": _LIBRARY.Policy.SRTP_PROFILE_AES128_CM_SHA1_32,
 }
 KEY_BYTES: Final = 30
-TRAILER_BYTES: Final = 10
-"""The longer authentication tag; there is no MKI."""
 REPLAYED: Final = (9, 10)
 """What libsrtp answers for a packet that it opened before, or that is too old to know."""
 
@@ -36,6 +34,10 @@ def _function(name: str) -> Any:
 
 _PROTECT: Final = _function("srtp_protect")
 _UNPROTECT: Final = _function("srtp_unprotect")
+_PROTECT_CONTROL: Final = _function("srtp_protect_rtcp")
+_UNPROTECT_CONTROL: Final = _function("srtp_unprotect_rtcp")
+_CONTROL_TRAILER_BYTES: Final = 32
+"""Index and tag, and more than enough."""
 
 
 class Secrecy:
@@ -56,6 +58,25 @@ class Secrecy:
         self.sending: Any = _LIBRARY.Session(outbound)
         self.receiving: Any = _LIBRARY.Session(inbound)
         self.send_handle, self.receive_handle = _handle(self.sending), _handle(self.receiving)
+
+    def close_control(self, packet: bytes) -> bytes:
+        """RTCP, encrypted. Raises ValueError if libsrtp does not want it."""
+        done = _control(_PROTECT_CONTROL, self.send_handle, packet)
+        if done is None:
+            raise ValueError(f"libsrtp does not encrypt {packet[:8].hex()}…")
+        return done
+
+    def open_control(self, packet: bytes) -> bytes | None:
+        """RTCP, decrypted; None if the keys do not open it, or it came before."""
+        return _control(_UNPROTECT_CONTROL, self.receive_handle, packet)
+
+
+def _control(function: Any, handle: int, packet: bytes) -> bytes | None:
+    memory = ctypes.create_string_buffer(packet, len(packet) + _CONTROL_TRAILER_BYTES)
+    length = ctypes.c_int(len(packet))
+    if function(handle, ctypes.addressof(memory), ctypes.addressof(length)):
+        return None
+    return memory.raw[: length.value]
 
 
 def _handle(session: Any) -> int:

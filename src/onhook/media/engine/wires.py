@@ -39,6 +39,13 @@ class Lines:
         self.sockets: list[socket.socket | None] = [None] * count
         self.files = np.full(count, -1, np.int32)
 
+    def at(self, row: int) -> socket.socket:
+        """Raises OSError if the row has none."""
+        opened = self.sockets[row]
+        if opened is None:
+            raise OSError(f"row {row} has no socket")
+        return opened
+
     def put(self, row: int, opened: socket.socket) -> None:
         self.sockets[row] = opened
         self.files[row] = opened.fileno()
@@ -130,11 +137,10 @@ class SocketWire:
         into.lengths[: len(rows)] = -1
         numbers: list[int] = rows.tolist()
         for slot, row in enumerate(numbers):
-            opened = lines.sockets[row]
             try:
-                assert opened is not None
+                opened = lines.at(row)
                 length, address = opened.recvfrom_into(into.data[slot])
-            except (OSError, AssertionError):
+            except OSError:
                 continue
             into.lengths[slot] = length
             name = packed_name(address[0].partition("%")[0], address[1], opened.family)
