@@ -11,6 +11,7 @@ counted and closed it can be judged, and its terminal events say what the verdic
 from collections.abc import Callable
 from functools import partial
 
+from onhook.calls.custom_context import headers_of
 from onhook.calls.events import call_connected
 from onhook.calls.features.streams import Streams
 from onhook.calls.host import Host
@@ -36,7 +37,7 @@ from onhook.calls.inputs import (
 )
 from onhook.calls.leg import PhoneLeg
 from onhook.calls.legs import Leg
-from onhook.calls.offering import offer_to, raw_id, user_leg_changed
+from onhook.calls.offering import Manner, offer_to, raw_id, user_leg_changed
 from onhook.calls.record import Connection, LegPlan, first_connection, leg_id
 from onhook.calls.routing import Chosen, NotRouted
 from onhook.calls.signals import LegConnected, LegEnded, LegRang, LegUnusable, Standing
@@ -102,25 +103,25 @@ class Call(Host):
         self, invite: Request, data: bytes, source: Destination, arrival: Arrival, now: float
     ) -> list[Effect]:
         """A telephone calls by a trunk of ours."""
-        return self._take(
-            self._seen(leg_id(self.record), data, source, now), self._begin(invite, source, arrival)
-        )
+        arrived = Arrived(invite, arrival, headers_of(data))
+        return self._take(self._seen(leg_id(self.record), data, source, now), self._begin(arrived, source))
 
-    def _begin(self, invite: Request, source: Destination, arrival: Arrival) -> Callable[[], Outputs]:
+    def _begin(self, arrived: Arrived, source: Destination) -> Callable[[], Outputs]:
         record = self.record
+        trunk = arrived.arrival.trunk
         leg = InboundLeg(
-            invite,
+            arrived.invite,
             id=leg_id(record),
             party=raw_id(record.source),
             seed=record.seed,
             source=source,
             local=record.local,
-            terms=arrival.trunk.terms(record.secret, record.seed),
-            trunk=arrival.trunk,
+            terms=trunk.terms(record.secret, record.seed),
+            trunk=trunk,
             now=record.started_at,
         )
         self.legs.add(leg)
-        return partial(self.handle, Arrived(invite, arrival))
+        return partial(self.handle, arrived)
 
     def answer(self, asked: ApiRequested, connection: Connection, media: tuple[str, int]) -> list[Effect]:
         """`asked.leg` names who rings; the switch has checked that it still does."""
@@ -212,7 +213,8 @@ class Call(Host):
         number = UserLeg(f"{leg.id}-number", record.target, rings_as=leg.id)
         self.legs.add(number, own=True)
         outputs = [Record(fact), *self._rise(leg, leg.begin(self.now)), *self._rise(leg, leg.ring(self.now))]
-        return outputs + offer_to(record, number, record.resource, self.ring_seconds, self.now)
+        manner = Manner(headers=arrived.headers)
+        return outputs + offer_to(record, number, record.resource, self.ring_seconds, self.now, manner=manner)
 
     # Then, what applications decide
 

@@ -16,6 +16,11 @@ MAX_SIP_VALUE_CHARACTERS = 256
 MAX_VOIP_VALUE_CHARACTERS = 1024
 UUI = "user-to-user"
 WHERE = "$.customCallingContext"
+UUI_OF_EVENTS = "userToUser"
+"""How IncomingCall names it (documented, by a sample)."""
+_PASSED_ON = re.compile(
+    rb"^(user-to-user|x-ms-custom-[a-z0-9.!%*_+`'~-]+)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE
+)
 _CUSTOM = re.compile(r"x-[a-z0-9.!%*_+`'~-]+", re.IGNORECASE)
 
 Pairs = tuple[tuple[str, str], ...]
@@ -36,6 +41,21 @@ def read_context(context: CustomCallingContext | None) -> tuple[Pairs, Pairs]:
     for name, value in voip.items():
         _check_lengths(name, value, MAX_VOIP_VALUE_CHARACTERS, f"{WHERE}.voipHeaders")
     return tuple(sip.items()), tuple(voip.items())
+
+
+def headers_of(invite: bytes) -> Pairs:
+    """What an INVITE that came in has for the application, names as they were written; see IncomingCall.
+
+    Other headers, those that are too long and more than MAX_HEADERS are left out.
+    """
+    found: dict[str, str] = {}
+    for name, value in _PASSED_ON.findall(invite.partition(b"\r\n\r\n")[0]):
+        key = UUI_OF_EVENTS if name.lower() == UUI.encode() else name.decode()
+        text = value.decode(errors="replace").strip()
+        fits = len(key) <= MAX_NAME_CHARACTERS and len(text) <= MAX_SIP_VALUE_CHARACTERS
+        if fits and len(found) < MAX_HEADERS:
+            found.setdefault(key, text)
+    return tuple(found.items())
 
 
 def _check_sip(name: str, value: str) -> None:

@@ -4,6 +4,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from onhook.calls.custom_context import Pairs
 from onhook.calls.directory import Trunk
 from onhook.calls.record import Connection, LegPlan
 from onhook.calls.routing import Chosen, NotRouted
@@ -38,6 +39,8 @@ class Arrived(msgspec.Struct, frozen=True):
 
     invite: Request
     arrival: Arrival
+    headers: Pairs = ()
+    """Those that the application is to see."""
 
 
 class AnswerAsked(msgspec.Struct, frozen=True):

@@ -457,10 +457,30 @@ def test_nothing_is_left_when_calls_are_over() -> None:
     played(main)
 
 
+def test_incomingcall_carries_the_custom_headers_of_the_invite() -> None:
+    more = (
+        ("user-to-user", "ab12;encoding=hex"),
+        ("X-MS-Custom-Ticket", "4711"),
+        ("x-other", "not for the application"),
+    )
+
+    async def main() -> None:
+        here = await world()
+        trunk = Destination("udp", "192.0.2.2", 5060)
+        here.network.add(trunk, lambda _: [])
+        here.network.inject(invite_from(trunk, more=more), trunk)
+        await asyncio.sleep(1)
+        (told,) = here.subscribers.heard
+        headers = told.data["customContext"]["sipHeaders"]
+        assert headers == {"userToUser": "ab12;encoding=hex", "X-MS-Custom-Ticket": "4711"}
+
+    played(main)
+
+
 # Strangers
 
 
-def invite_from(source: Destination, call_id: str = "stranger") -> bytes:
+def invite_from(source: Destination, call_id: str = "stranger", more: tuple[tuple[str, str], ...] = ()) -> bytes:
     headers = Headers.of(
         ("via", f"SIP/2.0/{source.transport.upper()} {source.host}:{source.port};branch=z9hG4bK-{call_id}"),
         ("max-forwards", "70"),
@@ -469,6 +489,7 @@ def invite_from(source: Destination, call_id: str = "stranger") -> bytes:
         ("call-id", call_id),
         ("cseq", "1 INVITE"),
         ("contact", f"<sip:{source.host}:{source.port}>"),
+        *more,
     )
     return Request("INVITE", f"sip:{CALLER}@192.0.2.1", headers).to_bytes()
 
