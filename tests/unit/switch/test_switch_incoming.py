@@ -481,7 +481,9 @@ def test_incomingcall_carries_the_custom_headers_of_the_invite() -> None:
 # Strangers
 
 
-def invite_from(source: Destination, call_id: str = "stranger", more: tuple[tuple[str, str], ...] = ()) -> bytes:
+def invite_from(
+    source: Destination, call_id: str = "stranger", more: tuple[tuple[str, str], ...] = ()
+) -> bytes:
     headers = Headers.of(
         ("via", f"SIP/2.0/{source.transport.upper()} {source.host}:{source.port};branch=z9hG4bK-{call_id}"),
         ("max-forwards", "70"),
