@@ -29,9 +29,14 @@ from onhook.media.prompts.sources import SoundSources
 from onhook.media.recordings.recordings import Locations, Recordings
 from onhook.media.rtpengine.engine import RtpengineEngine
 from onhook.media.rtpengine.fleet import Fleet
+from onhook.media.shared_listening import SharedListening
+from onhook.media.speech.azure_listening import AzureListening
 from onhook.media.speech.azure_speaking import AzureSpeaking
 from onhook.media.speech.espeak import MODULE as ESPEAK
 from onhook.media.speech.espeak import Espeak
+from onhook.media.speech.listening import Listening
+from onhook.media.speech.recognising import MODULE as SPHINX
+from onhook.media.speech.recognising import Recognisers, Sphinx
 from onhook.media.speech.settings import SpeechSettings, plain
 from onhook.media.speech.speaking import Speaking
 from onhook.media.speech.workers import Workers
@@ -88,10 +93,12 @@ async def make_studio(around: Surroundings, stack: contextlib.AsyncExitStack) ->
         resource_id_of={each.name: each.id for each in config.directory.resources}.__getitem__,
     )
     stack.push_async_callback(recordings.close)
-    streams = _streams(around, engine, trust, stack)
+    listening = SharedListening(_listening(config, engine, session, now, stack))
+    streams = _streams(around, engine, trust, stack, listening)
     studio = Studio(
         engine,
         prompts=Prompts(engine, sources, now=now),
+        listening=listening,
         recordings=recordings,
         streams=streams,
         now=now,
@@ -101,7 +108,11 @@ async def make_studio(around: Surroundings, stack: contextlib.AsyncExitStack) ->
 
 
 def _streams(
-    around: Surroundings, engine: Engine, trust: ssl.SSLContext | None, stack: contextlib.AsyncExitStack
+    around: Surroundings,
+    engine: Engine,
+    trust: ssl.SSLContext | None,
+    stack: contextlib.AsyncExitStack,
+    listening: SharedListening,
 ) -> Streams:
     config = around.config
     ids = {each.name: each.id for each in config.directory.resources}
@@ -116,6 +127,7 @@ def _streams(
         stream_settings(config),
         now=around.now,
         session=lambda: session,
+        recognisers=listening,
         authorize=lambda resource: f"Bearer {around.stream_token(ids[resource])}" if resource in ids else "",
     )
     stack.push_async_callback(streams.close)
@@ -134,6 +146,28 @@ async def _start_engine(
     before = RtpengineEngine(engine, fleet, now)
     await before.start_fleet()
     return before, lambda: {"rtpengine": msgspec.to_builtins(fleet.statistics())}
+
+
+def _listening(
+    config: Config,
+    engine: Engine,
+    session: aiohttp.ClientSession,
+    now: Callable[[], float],
+    stack: contextlib.AsyncExitStack,
+) -> Listening:
+    settings = speech_settings(config)
+    workers = Workers(
+        SPHINX,
+        count=settings.recognizers,
+        max_waiting=settings.max_waiting,
+        seconds=settings.request_seconds,
+    )
+    stack.push_async_callback(workers.close)
+    endpoints = {
+        plain(each.endpoint): AzureListening(each, lambda: session, settings.request_seconds)
+        for each in settings.endpoints
+    }
+    return Listening(engine, Recognisers(settings, Sphinx(workers), endpoints), settings, now=now)
 
 
 def _speaking(
