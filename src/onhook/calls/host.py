@@ -14,7 +14,7 @@ from onhook.calls.custom_context import Pairs
 from onhook.calls.events import participants_updated
 from onhook.calls.features.feature import Feature, Operation
 from onhook.calls.features.silence import Silence
-from onhook.calls.features.table import FEATURE_OF
+from onhook.calls.features.table import FEATURE_OF, FEATURES
 from onhook.calls.features.transfers import Transfers
 from onhook.calls.inputs import LegParted, MainParted, Target
 from onhook.calls.kept_leg import plan_of
@@ -61,7 +61,10 @@ class Host(Spine):
     def feature(self, kind: type[F]) -> F:
         made = self._features.get(kind)
         if not isinstance(made, kind):
-            made = self._features[kind] = kind(self)
+            made = kind(self)
+            known: dict[type[Feature], Feature] = {**self._features, kind: made}
+            # One order for every call: a replay asks nothing that was refused, so it makes them in another.
+            self._features = {each: known[each] for each in (*FEATURES, *known) if each in known}
         return made
 
     def operate(self, asked: ApiRequested, operation: Operation) -> list[Effect]:

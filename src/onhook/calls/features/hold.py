@@ -65,12 +65,14 @@ class Hold(Feature):
         return [StopPrompt(music.action)] if music else []
 
     def take(self, fact: Fact) -> Outputs:
-        if not isinstance(fact, PromptEnded) or fact.how != "failed":
+        if not isinstance(fact, PromptEnded):
             return []
-        outputs: Outputs = []
-        for leg in [leg for leg, music in self._music.items() if music.action == fact.prompt]:
-            outputs += self._fail(leg, self._music.pop(leg), fact)
-        return outputs
+        over = {leg: music for leg, music in self._music.items() if music.action == fact.prompt}
+        for leg in over:
+            del self._music[leg]
+        if fact.how != "failed":
+            return []
+        return [output for leg, music in over.items() for output in self._fail(leg, music, fact)]
 
     def _fail(self, name: str, music: MediaOperation, fact: PromptEnded) -> Outputs:
         ended = music.ended(

@@ -155,6 +155,7 @@ class Recognize(MediaOperation, Machine[RecognizeState]):
         self._worded = self._worded or bool(fact.text)
         if not fact.final:
             return SpeechBegan(at=fact.at, leg=fact.leg, listening=fact.listening)
+        self._listens = False  # a recogniser stops by itself after an utterance
         if self._plan.kind is not RecognizeInputType.CHOICES:
             return Understood(fact) if fact.text.strip() else NotUnderstood()
         said = self._plan.choice_said(fact.text)
