@@ -37,7 +37,7 @@ MEDIA_EVIDENCE: dict[str, tuple[int, list[tuple[int, str]]]] = {
             (
                 8,
                 (
-                    "398 packets came from trunk carrier, all with payload type 18, where PCMU was "
+                    "398 packets came from trunk carrier with payload type 18, where PCMU was "
                     "agreed on (100 sent)"
                 ),
             ),

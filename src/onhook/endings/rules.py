@@ -60,6 +60,11 @@ def either(first: Find, second: Find) -> Find:
     return find
 
 
+def of_no_use(words: media.Words) -> Find:
+    """Packets came that could not be used: at last, or never any other where the far end hung up."""
+    return either(media.silent(words), media.unheard(media.from_the_first(words)))
+
+
 RULES: tuple[Rule, ...] = (
     # Gone before the call was over
     Rule("transferred", users.taken_out("transferred")),
@@ -85,11 +90,8 @@ RULES: tuple[Rule, ...] = (
     Rule("ack-lost", talking.ack_lost),
     Rule("hung-up-by-network", talking.phone_cut_off),
     Rule("media-relay-failed", media.relay_failed),
-    Rule("srtp-mismatch", either(media.silent(media.undecipherable), media.unheard(media.undecipherable))),
-    Rule(
-        "codec-not-agreed",
-        either(media.silent(media.in_another_codec), media.unheard(media.in_another_codec)),
-    ),
+    Rule("srtp-mismatch", of_no_use(media.undecipherable)),
+    Rule("codec-not-agreed", of_no_use(media.in_another_codec)),
     Rule("one-way-audio", either(media.silent(media.one_way), media.unheard(media.one_way))),
     Rule("no-rtp-ever", either(media.silent(media.nothing), media.unheard(media.nothing))),
     Rule("rtp-stopped", media.silent(media.stopped)),

@@ -18,6 +18,8 @@ from onhook.facts import MediaMeasured, RelayFailed, RtpStopped, SipSeen
 from onhook.sip.sdp import Direction, Unusable, parse_sdp
 
 Find: TypeAlias = Callable[[Reading], Finding | None]
+
+
 Words: TypeAlias = Callable[[MediaMeasured, str], str | None]
 """What the counts of a leg prove of its far end, in a sentence; None if they do not prove it."""
 
@@ -36,23 +38,25 @@ SENDING: frozenset[Direction] = frozenset({"sendrecv", "sendonly"})
 
 
 def undecipherable(counted: MediaMeasured, who: str) -> str | None:
-    """SRTP that our keys do not open."""
-    if counted.received or counted.undecipherable < MIN_PACKETS:
+    """SRTP that our keys do not open, from the first packet on or later."""
+    if counted.undecipherable < MIN_PACKETS:
         return None
+    others = f"after {counted.received} that they did" if counted.received else "and none that they do"
     return (
-        f"{counted.undecipherable} packets came from {who} that the agreed keys do not open, and none that "
-        f"they do ({counted.sent} sent)"
+        f"{counted.undecipherable} packets came from {who} that the agreed keys do not open, {others} "
+        f"({counted.sent} sent)"
     )
 
 
 def in_another_codec(counted: MediaMeasured, who: str) -> str | None:
     """Packets of payload types that nobody agreed on."""
-    if counted.received or counted.wrong_codec < MIN_PACKETS:
+    if counted.wrong_codec < MIN_PACKETS:
         return None
     types = ", ".join(map(str, counted.wrong_types)) or "unknown"
     agreed = f", where {counted.codec} was agreed on" if counted.codec else ""
+    before = f", after {counted.received} that could be used" if counted.received else ""
     return (
-        f"{counted.wrong_codec} packets came from {who}, all with payload type {types}{agreed} "
+        f"{counted.wrong_codec} packets came from {who} with payload type {types}{agreed}{before} "
         f"({counted.sent} sent)"
     )
 
@@ -95,6 +99,15 @@ def stopped(counted: MediaMeasured, who: str) -> str | None:
     return f"{counted.received} packets had come from {who}, and then none" if counted.received else None
 
 
+def from_the_first(words: Words) -> Words:
+    """The same, where not one packet could be used."""
+
+    def proved(counted: MediaMeasured, who: str) -> str | None:
+        return None if counted.received else words(counted, who)
+
+    return proved
+
+
 UNHEARD: tuple[Words, ...] = (undecipherable, in_another_codec, one_way, nothing)
 """Why nothing was heard, the cause that says most first."""
 
@@ -107,7 +120,9 @@ def silent(words: Words) -> Find:
         if attempt is None or not attempt.answer or reading.stop_kind != "no-rtp":
             return None
         counted = say.media(reading, attempt.media) or _at_the_stop(reading, attempt)
-        shows = words(counted, reading.party(attempt.leg)) if counted is not None else None
+        if counted is None:
+            return None
+        shows = words(counted, reading.party(attempt.leg))
         if shows is None:
             return None
         return _found(reading, attempt, Proof(attempt.media or attempt.rtp_stopped, shows))

@@ -56,6 +56,18 @@ LOOK_ALIKES: list[tuple[str, Timeline]] = [
     ("no-rtp-ever", talk().rtp_stops().given_up().facts),
     ("rtp-stopped", talk().rtp_stops(received=400).given_up().facts),
     ("srtp-mismatch", talk().rtp_stops().given_up().media(**CLEAR, undecipherable=9000).facts),
+    (
+        "srtp-mismatch",
+        talk().rtp_stops(received=400).given_up().media(sent=900, received=400, undecipherable=60).facts,
+    ),
+    (
+        "codec-not-agreed",
+        talk().rtp_stops(received=400).given_up().media(sent=900, received=400, wrong_codec=60).facts,
+    ),
+    (
+        "rtp-stopped",
+        talk().rtp_stops(received=400).given_up().media(sent=900, received=400, wrong_codec=49).facts,
+    ),
     ("one-way-audio", talk().rtp_stops().given_up().media(**CLEAR, far_lost=0).facts),
     ("hung-up-by-phone", over(talk().rtp_stops(received=400)).media(sent=900, received=400).facts),
     ("hung-up-by-app", talk().rtp_stops().api("hangUp").wait(290).timer("no-rtp", 300).facts),
