@@ -295,7 +295,7 @@ def test_a_full_call_takes_nobody_in(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("third", [True, False])
-def test_after_a_crash_every_telephone_is_released_by_the_call_that_has_it(third: bool) -> None:  # noqa: FBT001
+def test_after_a_crash_every_telephone_is_released_by_the_call_that_has_it(*, third: bool) -> None:
     async def act(two: Two) -> None:
         if third:
             two.second.add(THIRD)
