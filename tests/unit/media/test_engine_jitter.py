@@ -158,7 +158,7 @@ def test_a_burst_after_a_stall_does_not_stay_in_the_delay() -> None:
     with by_hand() as hand:
         line = Line(hand)
         line.heard(1)
-        line.talker.delay = lambda number, first=line.talker.sent: max(0.0, first + 30 - number)  # type: ignore[misc]
+        line.talker.delay = lambda number, first=line.talker.sent: max(0.0, first + 30 - number)  # type: ignore[misc]  # a method is replaced
         line.heard(0.7)
         line.talker.delay = lambda _: 0.0
         line.heard(20)

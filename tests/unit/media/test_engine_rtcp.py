@@ -22,7 +22,7 @@ class Reporter:
     def __init__(self, hand: ByHand, name: str, **how: object) -> None:
         """Its RTP and RTCP ports are neighbours, as RFC 3550 wants it."""
         self.hand = hand
-        self.phone: Phone = hand.phone(name, started=False, voice=tone(400, 1), **how)  # type: ignore[arg-type]
+        self.phone: Phone = hand.phone(name, started=False, voice=tone(400, 1), **how)  # type: ignore[arg-type]  # options of phone
         self.control = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.control.settimeout(0)
         while True:

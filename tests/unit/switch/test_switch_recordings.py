@@ -89,7 +89,7 @@ def test_the_calls_and_recordings_of_others_are_not_there() -> None:
             {"call_locator": CallLocator(server_call_id=server_call_id)},
         ):
             request = StartCallRecordingRequest(**named)
-            not_found(lambda: here.switch.start_recording(OTHER, request, here.ask("startRecording")))  # noqa: B023
+            not_found(lambda: here.switch.start_recording(OTHER, request, here.ask("startRecording")))  # noqa: B023  # called at once
         not_found(lambda: here.switch.get_recording(OTHER, recording, here.ask("getRecordingProperties")))
         not_found(lambda: here.switch.change_recording(OTHER, recording, here.ask("stopRecording")))
         not_found(lambda: start(here, call_locator=CallLocator(server_call_id="never")))
