@@ -14,6 +14,7 @@ from interop.sipp_trunk.rig import FAILED, TALKED, Rig, rig
 from interop.sipp_trunk.sipp import free_port, sipp
 from onhook.calls.call import Call
 from onhook.media.engine.embedded import EmbeddedEngine
+from onhook.media.studio import Studio
 from onhook.sip.session import OutboundSession
 from onhook.sip.timers import GIVE_UP
 
@@ -82,11 +83,11 @@ def check(made: Rig, calls: list[tuple[int, str, float]]) -> None:
 async def nothing_is_left(made: Rig) -> None:
     """No call, session, timer, RTP port or event; transactions absorb repeats for 64*T1 first."""
     switch, courier = made.server.switch, made.server.courier
-    media = cast("EmbeddedEngine", switch._media)
+    media = cast("EmbeddedEngine", cast("Studio", switch._media)._engine)
     assert switch.calls == {}
     assert switch._by_leg == {}
     assert set(switch._on_trunk.values()) <= {0}
-    assert media.legs == 0
+    assert media.legs == 0, "an RTP port is still open"
     async with asyncio.timeout(GIVE_UP + 10):
         while switch._by_sip_id or courier.waiting:  # noqa: ASYNC110  # nothing tells when the last is gone
             await asyncio.sleep(0.1)

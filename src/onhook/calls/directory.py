@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from onhook.effects import Destination
 from onhook.sip.sdes import leg_secret
-from onhook.sip.terms import DEFAULT_CODECS, Secrecy, Terms
+from onhook.sip.terms import Secrecy, Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Trunk:
     """Calls at a time; a call beyond it takes the route's next trunk."""
     no_response_seconds: float = 10.0
     """How long an INVITE may stay without any response (the failover timer of Direct Routing)."""
-    codecs: tuple[str, ...] = DEFAULT_CODECS
+    codecs: tuple[str, ...] = ("PCMU", "PCMA")
     """Spoken with this trunk, the best first."""
     srtp: Secrecy = "off"
     refer: str = "auto"

@@ -378,7 +378,9 @@ class TrunkSection:
         "How long an INVITE may stay without any response before the next trunk is tried.",
     )
     codecs: tuple[str, ...] = setting(
-        kinds.CODECS, _TRUNK["codecs"], "Codecs spoken with it, the best first: PCMU, PCMA, G722, opus."
+        kinds.CODECS,
+        _TRUNK["codecs"],
+        "Codecs spoken with it, the best first: PCMU, PCMA; behind rtpengine G722 and opus too.",
     )
     srtp: str = setting(
         kinds.SRTP,

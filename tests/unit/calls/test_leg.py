@@ -44,7 +44,7 @@ def test_the_invite_offers_our_rtp_address() -> None:
     scene = CallScene().place()
     body = scene.last("INVITE").body.decode()
     assert "c=IN IP4 192.0.2.1" in body
-    assert "m=audio 20000 RTP/AVP 0 8 9 111 101 110" in body
+    assert "m=audio 20000 RTP/AVP 0 8 101" in body
     assert offer(scene).media[0].port == 20000
     assert scene.sent[0][1] == PEER
 
