@@ -17,14 +17,16 @@ from numpy.typing import NDArray
 
 from onhook.effects import Mix, StartMedia, Voice
 from onhook.facts import Fact
-from onhook.media.engine import g711
+from onhook.media.engine.codecs import make_decoder, make_encoder
 from onhook.media.engine.embedded import EmbeddedEngine
 from onhook.media.engine.rooms import GROUPS
+from onhook.media.engine.rows import A_LAW, G722, MU_LAW, OPUS
 from onhook.media.settings import MediaSettings
 
 FIRST = 13_061 + os.getpid() % 60 * 160
 SETTINGS = MediaSettings(first_port=FIRST, last_port=FIRST + 98)
-TYPES = {"PCMU": 0, "PCMA": 8}
+TYPES = {"PCMU": 0, "PCMA": 8, "G722": 9, "opus": 107}
+KINDS = {"PCMU": MU_LAW, "PCMA": A_LAW, "G722": G722, "opus": OPUS}
 EVENTS = 101
 Sound = NDArray[np.int16]
 
@@ -96,6 +98,15 @@ class Phone:
     timestamp: int = 0xFFFFF000
 
     def __post_init__(self) -> None:
+        kind = KINDS[self.codec]
+        encoder, decoder = make_encoder(kind, self.frame // 8), make_decoder(kind)
+        assert encoder
+        assert decoder
+        self.encoder, self.decoder = encoder, decoder
+        self.rate = encoder.rate
+        """Of its voice, and of what it hears."""
+        self._decoded, self._heard = 0, list[Sound]()
+        self.clock = 48_000 if self.codec == "opus" else 8000
         self.socket = socket.socket(
             socket.AF_INET6 if ":" in self.to[0] else socket.AF_INET, socket.SOCK_DGRAM
         )
@@ -116,14 +127,14 @@ class Phone:
             if self.talks:
                 self.send(self.encoded(self.sent * self.frame), TYPES[self.codec])
             self.sequence = (self.sequence + self.talks) & 0xFFFF
-            self.timestamp = (self.timestamp + self.frame) & 0xFFFFFFFF
+            self.timestamp = (self.timestamp + self.frame * self.clock // 8000) & 0xFFFFFFFF
             self.sent += 1
 
     def encoded(self, place: int) -> bytes:
         """A packet of the voice from there."""
-        places = (place + np.arange(self.frame)) % len(self.voice)
-        law = g711.PCMA if self.codec == "PCMA" else g711.PCMU
-        return g711.encode(self.voice[places].astype(np.int32)[None], np.array([law])).tobytes()
+        scale = self.rate // 8000
+        places = (place * scale + np.arange(self.frame * scale)) % len(self.voice)
+        return self.encoder.encode(self.voice[places])
 
     def send(self, payload: bytes, payload_type: int, *, marker: bool = False, timestamp: int = -1) -> None:
         if self.lose(self.sent):
@@ -145,13 +156,11 @@ class Phone:
 
     def heard(self, skip: int = 0) -> Sound:
         """What came as voice, one packet behind the other, without the first `skip` packets."""
-        law = g711.PCMA if self.codec == "PCMA" else g711.PCMU
-        voices = [
-            packet.payload for packet in self.packets[skip:] if packet.payload_type == TYPES[self.codec]
-        ]
-        codes = np.frombuffer(b"".join(voices), np.uint8)
-        sound: Sound = g711.decode(codes[None], np.array([law]))[0]
-        return sound
+        kind = TYPES[self.codec]
+        new = self.packets[self._decoded :]
+        self._decoded += len(new)
+        self._heard += [self.decoder.decode(each.payload) for each in new if each.payload_type == kind]
+        return np.concatenate(self._heard[skip:]) if self._heard[skip:] else np.zeros(0, np.int16)
 
 
 class ByHand:
@@ -179,7 +188,11 @@ class ByHand:
             "payload_type": TYPES[phone.codec],
             "codec": phone.codec,
             "telephone_event": EVENTS,
-            "hears": ((0, "PCMU"), (8, "PCMA"), (EVENTS, "telephone-event"), (13, "CN")),
+            "hears": (
+                *((kind, name) for name, kind in TYPES.items()),
+                (EVENTS, "telephone-event"),
+                (13, "CN"),
+            ),
         }
         self.engine.start(StartMedia(**(agreed | how)))
 

@@ -1,6 +1,7 @@
 """What is played where a packet is missing: the last period of the voice again, fading out within 60 ms.
 
 As G.711 Appendix I does it, without its delay: the period is found by correlation of what was played last.
+Frames are 20 ms at 8 or 16 kHz; `history` is two of them.
 """
 
 from typing import Any, Final
@@ -22,8 +23,10 @@ _TEMPLATE: Final = 80
 _SEAM: Final = 16
 _FADES: Final = ((1.0, 0.85), (1.0, 0.6), (1.0, 0.0))
 """Of each concealed frame, against what was played before it."""
-_RAMPS: Final = np.array([np.linspace(begin, end, FRAME) for begin, end in _FADES], np.float32)
-_OFFSETS: Final = np.arange(FRAME)
+_RAMPS: Final = [
+    np.array([np.linspace(begin, end, FRAME * scale) for begin, end in _FADES], np.float32)
+    for scale in (1, 2)
+]
 FADE: Final = 40
 """5 ms, back from concealment."""
 _RISE: Final = np.linspace(0, 1, FADE, dtype=np.float32)
@@ -31,36 +34,37 @@ _FALL: Final = np.linspace(1, 0, _SEAM, endpoint=False, dtype=np.float32)
 
 
 def lags(history: NDArray[np.float32]) -> NDArray[np.intp]:
-    """The period of each row of `history` (rows, 320): how far back it looks most like its end."""
-    found = np.full(len(history), LONGEST_LAG)
-    part = history[:MATCHED]
-    stop = part.shape[1] - _TEMPLATE
-    windows = sliding_window_view(part, _TEMPLATE, axis=1)[:, stop - LONGEST_LAG : stop - SHORTEST_LAG + 1]
+    """The period of each row of `history`: how far back it looks most like its end."""
+    scale = int(history.shape[1]) // (2 * FRAME)
+    shortest, longest, size = SHORTEST_LAG * scale, LONGEST_LAG * scale, _TEMPLATE * scale
+    found = np.full(len(history), longest)
+    part = history[: MATCHED // scale]
+    stop = part.shape[1] - size
+    windows = sliding_window_view(part, size, axis=1)[:, stop - longest : stop - shortest + 1]
     template = part[:, stop:]
     likeness: Any = np.einsum("rlk,rk->rl", windows, template)
     squares = np.cumsum(np.pad(part * part, ((0, 0), (1, 0))), axis=1)
-    energy = (squares[:, _TEMPLATE:] - squares[:, :-_TEMPLATE])[
-        :, stop - LONGEST_LAG : stop - SHORTEST_LAG + 1
-    ]
+    energy = (squares[:, size:] - squares[:, :-size])[:, stop - longest : stop - shortest + 1]
     score = likeness / np.sqrt(np.maximum(energy, 1.0))
-    found[: len(part)] = LONGEST_LAG - np.argmax(score, axis=1)
+    found[: len(part)] = longest - np.argmax(score, axis=1)
     return found
 
 
 def continued(history: Samples, run: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
-    """The next 20 ms after `history` (rows, 320). `run` counts the frames concealed before, by row."""
-    frames = np.zeros((len(history), FRAME), np.float32)
+    """The next 20 ms after `history`. `run` counts the frames concealed before, by row."""
+    size = int(history.shape[1]) // 2
+    frames = np.zeros((len(history), size), np.float32)
     alive = np.flatnonzero(run < MOST_FRAMES)
     if not len(alive):
         return frames
     past = history[alive].astype(np.float32)
     lag = lags(past)
     length = past.shape[1]
-    made = np.take_along_axis(past, length - lag[:, None] + _OFFSETS % lag[:, None], axis=1)
+    made = np.take_along_axis(past, length - lag[:, None] + np.arange(size) % lag[:, None], axis=1)
     # the step from the last sample to the repeated ones is spread over 2 ms
     step = past[:, -1] - past[np.arange(len(past)), length - 1 - lag]
     made[:, :_SEAM] += step[:, None] * _FALL
-    frames[alive] = made * _RAMPS[run[alive]]
+    frames[alive] = made * _RAMPS[size // FRAME - 1][run[alive]]
     return frames
 
 
@@ -69,20 +73,21 @@ def filled(
 ) -> tuple[Samples, NDArray[np.bool_]]:
     """`frames` with their first hole filled, and faded into what follows it; whether it reaches the end."""
     holes = frames == EMPTY
+    size = int(frames.shape[1])
     begin = np.argmax(holes, axis=1)
     joined = np.concatenate((history, np.where(holes, 0, frames)), axis=1)
-    length = history.shape[1]
-    window: NDArray[np.intp] = begin[:, None] + np.arange(int(length))
+    window: NDArray[np.intp] = begin[:, None] + np.arange(2 * size)
     before = np.take_along_axis(joined, window, axis=1)
     made = continued(before, run)
-    places: NDArray[np.intp] = _OFFSETS - begin[:, None]
+    offsets = np.arange(size)
+    places: NDArray[np.intp] = offsets - begin[:, None]
     made = np.take_along_axis(made, np.maximum(places, 0), axis=1)
     solid = ~holes & (places > 0)
-    after = np.where(solid.any(axis=1), np.argmax(solid, axis=1), FRAME)
-    rise = np.clip((_OFFSETS - after[:, None] + 1) / FADE, 0, 1)
+    after = np.where(solid.any(axis=1), np.argmax(solid, axis=1), size)
+    rise = np.clip((offsets - after[:, None] + 1) / FADE, 0, 1)
     real = np.where(holes, 0, frames)
     mended = np.where(places < 0, frames, made + (real - made) * np.where(holes, 0, rise))
-    return np.rint(mended).astype(np.int16), after == FRAME
+    return np.rint(mended).astype(np.int16), after == size
 
 
 def faded(history: Samples, frames: Samples, run: NDArray[np.integer[Any]]) -> Samples:

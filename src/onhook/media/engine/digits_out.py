@@ -28,13 +28,13 @@ class Update(NamedTuple):
 class DigitsOut:
     """One string of digits, tick by tick."""
 
-    def __init__(self, digits: str, tones: Tones) -> None:
-        """Raises ValueError for what is no digit."""
+    def __init__(self, digits: str, tones: Tones, clock: int = 8000) -> None:
+        """`clock` is that of events, in Hz. Raises ValueError for what is no digit."""
         unknown = sorted(set(digits.upper()) - set(KEYS))
         if unknown:
             raise ValueError(f"{''.join(unknown)!r} cannot be sent: a digit is one of {KEYS}")
         self._keys = [KEYS.index(digit) for digit in digits.upper()]
-        self._tones = tones
+        self._tones, self._scale = tones, clock // 8000
         self._number = 0
         self._elapsed = 0
         """Samples since the tone began."""
@@ -48,7 +48,7 @@ class DigitsOut:
 
     def tick(self) -> Update | None:
         """What goes out in these 20 ms instead of voice; None in the gap between two tones."""
-        tone = min(self._tones.tone, _LONGEST)
+        tone = min(self._tones.tone, _LONGEST // self._scale)
         first = self._elapsed == 0
         self._elapsed += FRAME
         if self._elapsed < tone:
@@ -71,4 +71,5 @@ class DigitsOut:
 
     def _payload(self, duration: int, *, end: bool) -> bytes:
         key = self._keys[self._number]
+        duration *= self._scale
         return bytes((key, (_END if end else 0) | VOLUME, duration >> 8, duration & 0xFF))

@@ -13,12 +13,14 @@ import numpy as np
 from onhook.effects import MediaEffect, Mix, SendDigits, StartMedia
 from onhook.facts import DigitsSent, MediaMeasured
 from onhook.media.engine.clockwork import Clockwork
+from onhook.media.engine.coders import Mouth
 from onhook.media.engine.digits_out import DigitsOut, Tones
-from onhook.media.engine.exchange import Dialling, Ends, Exchange, Wires
+from onhook.media.engine.exchange import Ends, Exchange, Wires
 from onhook.media.engine.feeds import EngineFeed
 from onhook.media.engine.herald import Herald
 from onhook.media.engine.leg import Leg
-from onhook.media.engine.rows import KINDS, NOTHING, OPUS, OTHER, Rows
+from onhook.media.engine.output import Dialling
+from onhook.media.engine.rows import A_LAW, G722, KINDS, MU_LAW, NOTHING, OPUS, OTHER, Rows
 from onhook.media.engine.srtp import Secrecy
 from onhook.media.engine.uring import UringWire
 from onhook.media.engine.wires import LibcWire, Lines, SocketWire, Wire, make_wire, name_words, packed_name
@@ -27,6 +29,8 @@ from onhook.media.ports import Port, Ports
 from onhook.media.settings import MediaSettings
 
 WIRES: Sequence[Callable[[], Wire]] = (UringWire, LibcWire, SocketWire)
+PTIME_MS = 20
+TICKS_A_SECOND = 50
 _MARKER = 0x80
 
 
@@ -102,9 +106,10 @@ class EmbeddedEngine:
                 name = packed_name(host, effect.port, self._ports.family)
             except OSError:
                 self._look_up(leg, effect)
-        secrecy = self._secrecy(leg, effect)
+        secrecy, mouth = self._secrecy(leg, effect), self._mouth(leg, effect)
         with self.exchange.lock:
             self._agree(leg, effect, name)
+            self.exchange.recode(leg, wide=_kind(effect) in {G722, OPUS}, mouth=mouth)
             self._encrypt(leg.row, secrecy)
         self._clockwork_wake()
 
@@ -115,7 +120,7 @@ class EmbeddedEngine:
             return MediaMeasured(at=self._now(), leg=leg, sent=0, received=0)
         known.closed = True
         with self.exchange.lock:
-            self.exchange.receive(known.row)  # what came since the last tick
+            self.exchange.intake.receive(known.row)  # what came since the last tick
             now = self._now()
             measured = known.measured(self.rows, now)
             self.exchange.shut(known, now)
@@ -154,7 +159,7 @@ class EmbeddedEngine:
             self._post(partial(tell, "the far end did not agree to telephone-event (RFC 4733)"))
         else:
             try:
-                digits = DigitsOut(effect.digits, self._tones)
+                digits = DigitsOut(effect.digits, self._tones, leg.agreed.event_clock)
             except ValueError as error:
                 self._post(partial(tell, str(error)))
                 return
@@ -245,9 +250,10 @@ class EmbeddedEngine:
         """The lock is held."""
         rows, row, before = self.rows, leg.row, leg.agreed
         leg.agreed = effect
-        kind = KINDS.get(effect.codec.upper(), OTHER)
+        kind = _kind(effect)
         rows.codec[row] = kind
         rows.clock[row] = 48_000 if kind == OPUS else 8_000
+        rows.step[row] = rows.clock[row] // TICKS_A_SECOND
         rows.law[row] = rows.law_of(kind)
         rows.payload_type[row] = effect.payload_type & 0x7F
         rows.digit_type[row] = (effect.telephone_event or 0) & 0x7F
@@ -273,6 +279,17 @@ class EmbeddedEngine:
         before = self.exchange.secrecies.get(leg.row) if self.rows.srtp[leg.row] else None
         return before if before and before.agreed == effect.srtp else Secrecy(effect.srtp)
 
+    def _mouth(self, leg: Leg, effect: StartMedia) -> Mouth | None:
+        """None for G.711 in packets of 20 ms, which needs none. The one of before, if nothing changed."""
+        kind = _kind(effect)
+        if kind in {MU_LAW, A_LAW} and effect.ptime_ms == PTIME_MS:
+            return None
+        before = leg.agreed
+        mouth = self.exchange.mouths.get(leg.row) if before and self.rows.spoken[leg.row] else None
+        if mouth and before and (_kind(before), before.ptime_ms) == (kind, effect.ptime_ms):
+            return mouth
+        return Mouth(kind, effect.ptime_ms)
+
     def _encrypt(self, row: int, secrecy: Secrecy | None) -> None:
         """The lock is held."""
         if secrecy is not None:
@@ -287,7 +304,7 @@ class EmbeddedEngine:
     def _let_send(self, leg: Leg, *, addressed: bool) -> None:
         rows, row, agreed = self.rows, leg.row, leg.agreed
         assert agreed
-        sending = agreed.sending and addressed and agreed.codec.upper() in {"PCMU", "PCMA"}
+        sending = agreed.sending and addressed and _kind(agreed) != OTHER
         if sending and not rows.sending[row]:
             rows.marker[row] = _MARKER  # RFC 3551 section 4.1: the first packet after a pause is marked
         rows.sending[row] = sending
@@ -314,6 +331,10 @@ class EmbeddedEngine:
     def _digits_sent(self, effect: SendDigits, fault: str) -> None:
         fact = DigitsSent(at=self._now(), leg=effect.leg, action=effect.id, digits=effect.digits, fault=fault)
         self.herald.fact(effect.room, fact)
+
+
+def _kind(effect: StartMedia) -> int:
+    return KINDS.get(effect.codec.upper(), OTHER)
 
 
 def _row(leg: Leg | None) -> int | None:

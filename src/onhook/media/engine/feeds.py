@@ -173,15 +173,16 @@ class Stock:
 
     def _long_piece(self, clip: Clip, resampler: Resampler) -> Samples:
         """Made for all who play it; only its begin is ours, as it follows on what we played before."""
-        shared = self._cache.get(clip, self._rates[1])
-        number, self._place = self._place, self._place + 1
-        if number == 0 and resampler.past.any():
-            return to_samples(resampler.push(clip.samples[:PIECE]))
-        if number * PIECE < len(clip.samples):
-            return shared.piece(number)
-        self._clip = None
-        resampler.follow(clip.samples)
-        return _NOTHING
+        begin = self._place
+        if begin >= len(clip.samples):
+            self._clip = None
+            resampler.follow(clip.samples)
+            return _NOTHING
+        number = begin // PIECE
+        self._place = (number + 1) * PIECE
+        if begin % PIECE or (begin == 0 and resampler.past.any()):
+            return to_samples(resampler.push(clip.samples[begin : self._place]))
+        return self._cache.get(clip, self._rates[1]).piece(number)
 
     def _tail(self) -> Samples | None:
         """The end of the last clip, which is still in the filter."""
@@ -223,6 +224,14 @@ class FeedRows:
     def empty(self, row: int) -> None:
         self.stocks[row].drop()
         self.place[row] = self.fill[row] = 0
+
+    def convert(self, row: int, rate: int, wanted: int) -> None:
+        """What is ready to be played, at another rate from now on."""
+        left = self.samples[row, self.place[row] : self.fill[row]]
+        made = to_samples(Resampler(rate, wanted).push(left))[:BUFFERED_SAMPLES]
+        self.samples[row] = 0
+        self.samples[row, : len(made)] = made
+        self.place[row], self.fill[row] = 0, len(made)
 
     def fill_up(self, row: int, frame: int) -> int:
         """Fetch what waits, at most a second; the samples that are then there."""

@@ -18,7 +18,7 @@ Sums = NDArray[np.int32]
 
 def mixed(roster: Roster, heard: Heard) -> Sums:
     """For each leg of the roster the sum of the others' voices."""
-    sums = np.zeros((len(roster.rows), FRAME), np.int32)
+    sums = np.zeros(heard.frames.shape, np.int32)
     if len(roster.crowd):
         voices = heard.frames[roster.crowd]
         voices[roster.silent] = 0
@@ -41,9 +41,9 @@ class Playing:
         """`tell` has what it is given called on the event loop; `ended` takes feeds that played out."""
         self._feeds, self._ended, self._tell = feeds, ended, tell
 
-    def frames(self, roster: Roster, frame: int = FRAME) -> Samples:
+    def frames(self, roster: Roster) -> Samples:
         """20 ms of each feed of the roster, silent where nothing plays now."""
-        feeds, which = self._feeds, roster.feed_rows
+        feeds, which, frame = self._feeds, roster.feed_rows, FRAME * roster.scale
         short = np.flatnonzero(feeds.fill[which] - feeds.place[which] < frame)
         playing = np.ones(len(which), np.bool_)
         for number in short.tolist():
@@ -107,17 +107,17 @@ def frame_of(room: Room, roster: Roster, rows: Rows, sound: Sound, at: float) ->
             prompts[names[row]] = frame if before is None else before.astype(np.int32) + frame
     return Frame(
         at,
-        FRAME * round(1 / TICK_SECONDS),
-        _together(together),
+        FRAME * roster.scale * round(1 / TICK_SECONDS),
+        _together(together, FRAME * roster.scale),
         voices,
         {leg: g711.softly_limited(sound) for leg, sound in prompts.items()},
     )
 
 
-def _together(frames: list[Samples]) -> Samples:
+def _together(frames: list[Samples], size: int) -> Samples:
     """One alone is what it is; most rooms have one voice at a time."""
     if len(frames) < 2:
-        return frames[0] if frames else np.zeros(FRAME, np.int16)
+        return frames[0] if frames else np.zeros(size, np.int16)
     total = frames[0].astype(np.int32)
     for frame in frames[1:]:
         total += frame

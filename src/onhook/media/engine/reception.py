@@ -14,7 +14,7 @@ from onhook.media.engine import packets as rtp
 from onhook.media.engine import srtp
 from onhook.media.engine.jitter import JitterBuffer
 from onhook.media.engine.packets import Datagrams, Integers, Packets, Rowed
-from onhook.media.engine.rows import NOISE, NOTHING, OPUS, Rows
+from onhook.media.engine.rows import A_LAW, NOISE, NOTHING, OPUS, Rows
 from onhook.media.engine.wires import SLOTS
 
 MAX_DROPOUT: Final = 3000
@@ -48,6 +48,7 @@ class Reception:
         rows: Rows,
         buffer: JitterBuffer,
         *,
+        coded: Callable[[Packets], None],
         name_words: int,
         secrecies: dict[int, srtp.Secrecy],
         event: Callable[[Event], None],
@@ -56,11 +57,12 @@ class Reception:
         """`name_words` is how much of struct sockaddr tells addresses apart.
 
         `secrecies` are those of rows with SRTP. `event` takes digits and comfort noise, `control` RTCP that
-        came on the port of RTP, from the leg's far end as far as that is known.
+        came on the port of RTP, from the leg's far end as far as that is known; `coded` takes voice that
+        needs a codec object, and that of wide rows.
         """
         self._rows, self._buffer, self._words = rows, buffer, name_words
         self._secrecies, self._lengths = secrecies, srtp.Lengths(SLOTS)
-        self._event, self._control = event, control
+        self._event, self._control, self._coded = event, control, coded
         self.first: list[int] = []
 
     def take(self, datagrams: Datagrams) -> None:
@@ -220,6 +222,10 @@ class Reception:
             packets, ahead = packets.only(voice), ahead[voice]
         if len(packets.rows):
             self._measure_jitter(packets if ahead.all() else packets.only(ahead))
+            coded = rows.wide[packets.rows] | (packets.kind > A_LAW)
+            if coded.any():
+                self._coded(packets.only(coded))
+                packets = packets.only(~coded)
             self._buffer.put(packets)
 
     def _tell(self, packets: Packets) -> None:

@@ -28,12 +28,23 @@ class Room:
     """Each with its row of samples."""
     members: dict[str, int] = field(default_factory=dict[str, int])
     """Rows of the legs that are here now."""
+    scale: int = 1
+    """Of what its feeds hold ready: 1 is 8 kHz, 2 is 16 kHz."""
 
 
 class Roster(NamedTuple):
-    """The legs of a group, in the order of their rooms. `places` are indices into `rows`."""
+    """The legs of a group whose rooms have one rate, by rooms. `places` are indices into `rows`."""
 
+    scale: int
+    """1: 8 kHz, 2: 16 kHz."""
+    rooms: list[Room]
     rows: Rowed
+    wide: Rowed
+    """Places of legs with wideband codecs …"""
+    narrow: Rowed
+    """… and of the others."""
+    spoken: NDArray[np.bool_]
+    """For each of `rows`: it has a codec, or a length of packets, of its own."""
     crowd: Rowed
     """Places of legs in rooms of two and more."""
     starts: Rowed
@@ -55,24 +66,41 @@ class Roster(NamedTuple):
     tapped: list[Room]
 
 
-def make_roster(rows: Rows, group: int, rooms: list[Room]) -> Roster:
-    """`rooms` are those of the group."""
+def make_rosters(rows: Rows, group: int, rooms: list[Room]) -> list[Roster]:
+    """`rooms` are those of the group. A room with a wideband leg has 16 kHz, so that this leg hears more."""
     members = np.flatnonzero(rows.open & (rows.group == group))
+    wide = rows.wide[members]
+    wide_rooms = np.unique(rows.room[members[wide]])
+    in_wide = wide | (np.isin(rows.room[members], wide_rooms) & (rows.room[members] >= 0))
+    numbers = set(wide_rooms.tolist())
+    rosters: list[Roster] = []
+    for scale, which in ((1, members[~in_wide]), (2, members[in_wide])):
+        here = [room for room in rooms if (room.number in numbers) == (scale == 2)]
+        if len(which) or any(room.feeds or room.taps for room in here):
+            rosters.append(_make_roster(rows, scale, which, here))
+    return rosters
+
+
+def _make_roster(rows: Rows, scale: int, members: Rowed, rooms: list[Room]) -> Roster:
     members = members[np.argsort(rows.room[members], kind="stable")]
     room = rows.room[members]
-    _, first, inverse, sizes = np.unique(room, return_index=True, return_inverse=True, return_counts=True)
+    _, inverse, sizes = np.unique(room, return_inverse=True, return_counts=True)
     together = (sizes[inverse] > 1) & (room >= 0)
     crowd = np.flatnonzero(together)
     crowd_rooms = room[crowd]
     starts = np.flatnonzero(np.diff(crowd_rooms, prepend=-1))
     room_of = np.cumsum(np.diff(crowd_rooms, prepend=-1) != 0) - 1
     held = rows.held[members]
-    del first
     place_of = dict(zip(members.tolist(), range(len(members)), strict=True))
     feeds = [feed for each in rooms for feed in each.feeds]
     feed_rows = [row for each in rooms for row in each.feeds.values()]
     return Roster(
+        scale=scale,
+        rooms=rooms,
         rows=members,
+        wide=np.flatnonzero(rows.wide[members]),
+        narrow=np.flatnonzero(~rows.wide[members]),
+        spoken=rows.spoken[members],
         crowd=crowd,
         starts=starts,
         room_of=room_of,

@@ -62,6 +62,8 @@ class Rows:
         self.peer = _array(count, np.uint64, (NAME_WORDS,))
         self.codec = _array(count, np.int8)
         self.law = _array(count, np.int8)
+        self.wide = _array(count, np.bool_)
+        self.spoken = _array(count, np.bool_)
         self.payload_type = _array(count, np.uint8)
         self.marker = _array(count, np.uint8)
         self.ssrc = _array(count, np.uint32)
@@ -110,6 +112,7 @@ class Rows:
     def _make_reports(self, count: int) -> None:
         """RTCP: ours and the far end's."""
         self.clock = _array(count, np.float64)
+        self.step = _array(count, np.int64)
         self.octets = _array(count, np.int64)
         self.report_at = _array(count, np.float64)
         self.expected_reported = _array(count, np.int64)
@@ -140,16 +143,18 @@ class Rows:
         self.misfit = _array(count, np.int32)
         self.delay = _array(count, np.float32)
         self.history = _array(count, np.int16, (2, FRAME))
+        self.wide_ring = _array(count, np.int32, (RING_FRAMES, FRAME))
+        self.wide_history = _array(count, np.int32, (2, FRAME))
 
     def clear(self, row: int) -> None:
         """As new. The ring is cleared when a stream begins."""
         for name, array in vars(self).items():
-            if name not in {"count", "ring"}:
+            if name not in {"count", "ring", "wide_ring"}:
                 array[row] = 0
         for payload_type, kind in STATIC_TYPES:
             self.kinds[row, payload_type] = kind
         self.room[row] = self.tick[row] = self.power[row] = self.round_trip[row] = -1
-        self.clock[row] = 8000
+        self.clock[row], self.step[row] = 8000, FRAME
 
     def law_of(self, kind: int) -> int:
         return g711.PCMA if kind == A_LAW else g711.PCMU
