@@ -380,7 +380,7 @@ class TrunkSection:
     codecs: tuple[str, ...] = setting(
         kinds.CODECS,
         _TRUNK["codecs"],
-        "Codecs spoken with it, the best first: PCMU, PCMA; behind rtpengine G722 and opus too.",
+        "Codecs spoken with it, the best first: PCMU, PCMA, G722, opus.",
     )
     srtp: str = setting(
         kinds.SRTP,

@@ -21,7 +21,7 @@ NOISE = {"PCMU": -33, "PCMA": -33, "G722": -33, "opus": -20}
 
 def say(hand: ByHand, name: str, codec: str, hertz: float, **how: int) -> Phone:
     rate = 16_000 if codec in WIDEBAND else 8000
-    return hand.phone(name, codec=codec, voice=tone(hertz, 1, 6000, rate), **how)  # type: ignore[arg-type]
+    return hand.phone(name, codec=codec, voice=tone(hertz, 1, 6000, rate), **how)  # type: ignore[arg-type]  # options of phone
 
 
 def last_second(phone: Phone) -> "np.ndarray[tuple[int], np.dtype[np.int16]]":
