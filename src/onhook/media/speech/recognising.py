@@ -15,7 +15,8 @@ from onhook.media.speech.sphinx_words import FindUnknown, Recognise, Recognised
 from onhook.media.speech.workers import Workers, WorkFailed, WorkRefused
 
 MODULE: Final = "onhook.media.speech.sphinx_worker"
-LANGUAGES: Final = ("en-us", "en")
+LANGUAGE: Final = "en"
+"""Any English: its model is that of the United States, and other accents are heard less well."""
 SURE: Final = 0.5
 """What is heard with less confidence counts as not understood."""
 RATE: Final = 16_000
@@ -53,9 +54,9 @@ class Sphinx:
         self._unknown: dict[tuple[str, ...], frozenset[str]] = {}
 
     def check(self, effect: Listen) -> None:
-        if effect.language and effect.language.lower() not in LANGUAGES:
+        if effect.language and effect.language.lower().partition("-")[0] != LANGUAGE:
             raise ListeningRefused(
-                f"the built-in recogniser knows en-US, not {effect.language!r}: name a speech endpoint"
+                f"the built-in recogniser knows English (en-US), not {effect.language!r}: name a speech endpoint"
                 " ([speech_endpoint.NAME]) that knows it"
             )
         if effect.phrases and not Phrases(effect.phrases):

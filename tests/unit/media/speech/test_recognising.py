@@ -57,9 +57,10 @@ async def test_noise_is_not_understood(sphinx: Sphinx) -> None:
 
 
 async def test_a_language_that_it_does_not_know(sphinx: Sphinx) -> None:
-    with pytest.raises(ListeningRefused, match="knows en-US, not 'de-DE'"):
+    with pytest.raises(ListeningRefused, match=r"knows English \(en-US\), not 'de-DE'"):
         sphinx.check(listen(language="de-DE"))
     sphinx.check(listen(language="en-US", phrases=MENU))
+    sphinx.check(listen(language="en-CA"))
     with pytest.raises(ListeningRefused, match="none of the phrases"):
         sphinx.check(listen(phrases=("???",)))
 
