@@ -184,7 +184,7 @@ class RtpengineEngine:
 
     def _fail(self, leg: _Leg, why: str) -> None:
         """Tell it once, until something succeeds."""
-        if leg.failure != why and self._legs.get(leg.name) is leg:
+        if not leg.failure and self._legs.get(leg.name) is leg:
             leg.failure = why
             log.error("leg %s: rtpengine %s: %s", leg.name, leg.member.address, why)
             engine = leg.member.address
