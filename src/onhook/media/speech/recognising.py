@@ -56,8 +56,8 @@ class Sphinx:
     def check(self, effect: Listen) -> None:
         if effect.language and effect.language.lower().partition("-")[0] != LANGUAGE:
             raise ListeningRefused(
-                f"the built-in recogniser knows English (en-US), not {effect.language!r}: name a speech endpoint"
-                " ([speech_endpoint.NAME]) that knows it"
+                f"the built-in recogniser knows English (en-US), not {effect.language!r}: name a speech"
+                " endpoint ([speech_endpoint.NAME]) that knows it"
             )
         if effect.phrases and not Phrases(effect.phrases):
             raise ListeningRefused(f"none of the phrases has words of English: {', '.join(effect.phrases)}")
