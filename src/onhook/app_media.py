@@ -37,7 +37,7 @@ from onhook.media.speech.espeak import Espeak
 from onhook.media.speech.listening import Listening
 from onhook.media.speech.recognising import MODULE as SPHINX
 from onhook.media.speech.recognising import Recognisers, Sphinx
-from onhook.media.speech.settings import SpeechSettings, plain
+from onhook.media.speech.settings import plain
 from onhook.media.speech.speaking import Speaking
 from onhook.media.speech.workers import Workers
 from onhook.media.streams.dialling import make_session
@@ -83,7 +83,8 @@ async def make_studio(around: Surroundings, stack: contextlib.AsyncExitStack) ->
         prompts, trust=trust, open_socket=refused.open_socket, user_agent=f"onhook/{__version__}"
     )
     stack.push_async_callback(fetching.close)
-    sources = SoundSources(fetching, _speaking(speech_settings(config), session, stack), prompts)
+    espeak = _espeak(config, stack)
+    sources = SoundSources(fetching, _speaking(config, session, espeak), prompts)
     recordings = Recordings(
         engine,
         recording_settings(config),
@@ -93,7 +94,9 @@ async def make_studio(around: Surroundings, stack: contextlib.AsyncExitStack) ->
         resource_id_of={each.name: each.id for each in config.directory.resources}.__getitem__,
     )
     stack.push_async_callback(recordings.close)
-    listening = SharedListening(_listening(config, engine, session, now, stack))
+    listening = SharedListening(
+        Listening(engine, _recognisers(config, session, espeak, stack), speech_settings(config), now=now)
+    )
     streams = _streams(around, engine, trust, stack, listening)
     studio = Studio(
         engine,
@@ -148,13 +151,16 @@ async def _start_engine(
     return before, lambda: {"rtpengine": msgspec.to_builtins(fleet.statistics())}
 
 
-def _listening(
-    config: Config,
-    engine: Engine,
-    session: aiohttp.ClientSession,
-    now: Callable[[], float],
-    stack: contextlib.AsyncExitStack,
-) -> Listening:
+def _espeak(config: Config, stack: contextlib.AsyncExitStack) -> Espeak:
+    settings = speech_settings(config)
+    workers = Workers(ESPEAK, count=1, max_waiting=settings.max_waiting, seconds=settings.request_seconds)
+    stack.push_async_callback(workers.close)
+    return Espeak(workers)
+
+
+def _recognisers(
+    config: Config, session: aiohttp.ClientSession, espeak: Espeak, stack: contextlib.AsyncExitStack
+) -> Recognisers:
     settings = speech_settings(config)
     workers = Workers(
         SPHINX,
@@ -167,19 +173,16 @@ def _listening(
         plain(each.endpoint): AzureListening(each, lambda: session, settings.request_seconds)
         for each in settings.endpoints
     }
-    return Listening(engine, Recognisers(settings, Sphinx(workers), endpoints), settings, now=now)
+    return Recognisers(settings, Sphinx(workers, espeak), endpoints)
 
 
-def _speaking(
-    settings: SpeechSettings, session: aiohttp.ClientSession, stack: contextlib.AsyncExitStack
-) -> Speaking:
-    workers = Workers(ESPEAK, count=1, max_waiting=settings.max_waiting, seconds=settings.request_seconds)
-    stack.push_async_callback(workers.close)
+def _speaking(config: Config, session: aiohttp.ClientSession, espeak: Espeak) -> Speaking:
+    settings = speech_settings(config)
     endpoints = {
         plain(each.endpoint): AzureSpeaking(each, lambda: session, settings.request_seconds)
         for each in settings.endpoints
     }
-    return Speaking(settings, Espeak(workers), endpoints)
+    return Speaking(settings, espeak, endpoints)
 
 
 def _locations(around: Surroundings) -> Callable[[str], Locations]:

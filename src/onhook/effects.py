@@ -201,7 +201,8 @@ class Listen(msgspec.Struct, frozen=True):
 
     `SpeechBegan`, `SpeechHeard` (interim and final) and `ListeningFailed` follow. With `phrases` only these
     are reckoned with. `end_silence_ms` of silence end an utterance. `keep_on`: utterance after utterance
-    (transcription), else until the first final one.
+    (transcription), else until the first final one. `interim`: tell what is heard so far as well, where the
+    recogniser can.
     """
 
     id: str
@@ -213,6 +214,7 @@ class Listen(msgspec.Struct, frozen=True):
     model: str = ""
     speech_endpoint: str = ""
     keep_on: bool = False
+    interim: bool = False
 
 
 class StopListening(msgspec.Struct, frozen=True, gc=False):

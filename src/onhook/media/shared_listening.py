@@ -45,7 +45,9 @@ class SharedListening:
         self._handler = handler
 
     def stop(self) -> None:
-        self._claims.clear()
+        """How transcriptions end is told by their streams; who else listens is told by facts."""
+        for listening in list(self._claims):
+            self.stop_listening(listening)
         self._listening.stop()
 
     def _told(self, owner: str, fact: Fact) -> None:

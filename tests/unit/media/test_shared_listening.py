@@ -92,7 +92,7 @@ def test_it_stops_with_the_studio() -> None:
     scene = Scene()
     scene.claim("t")
     scene.shared.stop()
-    assert scene.recogniser.asked[-1] == "stop"
+    assert scene.recogniser.asked[-2:] == [StopListening("t"), "stop"], "its stream tells how it ended"
     scene.recogniser.tell(SpeechHeard(at=1.0, listening="t", text="late"))
     assert not scene.transcribed
 

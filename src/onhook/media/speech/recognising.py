@@ -8,6 +8,7 @@ import msgspec
 from onhook.effects import Listen
 from onhook.facts import HeardWord
 from onhook.media.parts import Samples
+from onhook.media.speech.arpabet import phones
 from onhook.media.speech.phrases import Phrases
 from onhook.media.speech.settings import SpeechSettings, plain
 from onhook.media.speech.speaking import no_speech
@@ -20,6 +21,10 @@ LANGUAGE: Final = "en"
 SURE: Final = 0.5
 """What is heard with less confidence counts as not understood."""
 RATE: Final = 16_000
+GUESS_SECONDS: Final = 12.0
+"""Longer utterances are not guessed at: each guess reads from their begin."""
+MAX_PRONUNCIATIONS: Final = 20_000
+"""Words remembered, of all menus."""
 
 
 class Heard(NamedTuple):
@@ -45,13 +50,27 @@ class Recogniser(Protocol):
         """One utterance at 16 kHz. Raises ListeningRefused."""
         ...
 
+    async def guess(self, samples: Samples, effect: Listen) -> str:
+        """What the begin of an utterance may be; empty if nothing, or if there is no time for guesses."""
+        ...
+
+
+class Pronouncer(Protocol):
+    async def pronounce(self, words: tuple[str, ...]) -> list[str]:
+        """Each word in eSpeak's phonemes. Raises WorkFailed."""
+        ...
+
 
 class Sphinx:
-    """PocketSphinx with its model of US English. `workers` run MODULE."""
+    """PocketSphinx with its model of US English. `workers` run MODULE.
 
-    def __init__(self, workers: Workers) -> None:
-        self._workers = workers
-        self._unknown: dict[tuple[str, ...], frozenset[str]] = {}
+    What its dictionary has not (names of people and firms) is pronounced by `pronouncer`.
+    """
+
+    def __init__(self, workers: Workers, pronouncer: Pronouncer) -> None:
+        self._workers, self._pronouncer = workers, pronouncer
+        self._pronunciations: dict[str, str] = {}
+        """By word: phones; empty if the dictionary has it."""
 
     def check(self, effect: Listen) -> None:
         if effect.language and effect.language.lower().partition("-")[0] != LANGUAGE:
@@ -64,9 +83,9 @@ class Sphinx:
 
     async def recognise(self, samples: Samples, effect: Listen) -> Heard:
         phrases = Phrases(effect.phrases)
-        known = await self._known(phrases)
         try:
-            answer = await self._workers.ask(msgspec.msgpack.encode(Recognise(samples.tobytes(), known)))
+            request = Recognise(samples.tobytes(), phrases.all_words, await self._pronounced(phrases))
+            answer = await self._workers.ask(msgspec.msgpack.encode(request))
         except (WorkFailed, WorkRefused) as problem:
             raise ListeningRefused(f"the built-in recogniser: {problem}") from None
         read = msgspec.msgpack.decode(answer, type=Recognised)
@@ -78,22 +97,29 @@ class Sphinx:
         words = tuple(HeardWord(each.text, each.begin_ms, each.length_ms) for each in read.words)
         return Heard(text, read.confidence, words)
 
-    async def _known(self, phrases: Phrases) -> tuple[tuple[str, ...], ...]:
-        """Phrases whose words the dictionary has; the others cannot be heard."""
-        words = tuple(sorted({word for phrase in phrases.all_words for word in phrase}))
-        if not words:
-            return ()
-        if words not in self._unknown:
-            try:
-                answer = await self._workers.ask(msgspec.msgpack.encode(FindUnknown(words)))
-            except (WorkFailed, WorkRefused) as problem:
-                raise ListeningRefused(f"the built-in recogniser: {problem}") from None
-            self._unknown[words] = frozenset(msgspec.msgpack.decode(answer, type=list[str]))
-        unknown = self._unknown[words]
-        known = tuple(phrase for phrase in phrases.all_words if not unknown.intersection(phrase))
-        if not known:
-            raise ListeningRefused(f"the built-in recogniser knows none of the words {', '.join(words)}")
-        return known
+    async def guess(self, samples: Samples, effect: Listen) -> str:
+        if self._workers.waiting >= self._workers.count or len(samples) > GUESS_SECONDS * RATE:
+            return ""
+        try:
+            return (await self.recognise(samples, effect)).text
+        except ListeningRefused:
+            return ""
+
+    async def _pronounced(self, phrases: Phrases) -> tuple[tuple[str, str], ...]:
+        """Words of the phrases that the dictionary has not, with their phones. Raises WorkFailed."""
+        words = sorted({word for phrase in phrases.all_words for word in phrase})
+        if len(self._pronunciations) > MAX_PRONUNCIATIONS:
+            self._pronunciations.clear()
+        new = tuple(word for word in words if word not in self._pronunciations)
+        if new:
+            answer = await self._workers.ask(msgspec.msgpack.encode(FindUnknown(new)))
+            unknown = tuple(msgspec.msgpack.decode(answer, type=list[str]))
+            spoken = await self._pronouncer.pronounce(unknown) if unknown else []
+            self._pronunciations |= dict.fromkeys(new, "")
+            self._pronunciations |= {
+                word: " ".join(phones(said)) for word, said in zip(unknown, spoken, strict=True)
+            }
+        return tuple((word, self._pronunciations[word]) for word in words if self._pronunciations[word])
 
 
 class Recognisers:

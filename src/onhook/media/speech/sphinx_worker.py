@@ -28,6 +28,8 @@ from onhook.media.speech.worker_loop import serve
 
 MAX_GRAMMARS: Final = 30
 """Kept ready in one process; the one that was not used longest is built anew."""
+MAX_WORDS_ADDED: Final = 10_000
+"""Then the dictionary begins anew: it forgets nothing."""
 FREE_PHONES: Final = "phones"
 LANGUAGE: Final = "language"
 FRAME_MS: Final = 10
@@ -39,6 +41,11 @@ class Recogniser:
     """One decoder, whose searches are the phrases that were asked for, free phones, and a language model."""
 
     def __init__(self) -> None:
+        self._requests: msgspec.msgpack.Decoder[SphinxRequest] = msgspec.msgpack.Decoder(SphinxRequest)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Take a new decoder, with nothing but its own words."""
         library: Any = pocketsphinx
         self._model = Path(library.get_model_path()) / "en-us"
         self._decoder: Any = library.Decoder(
@@ -50,8 +57,7 @@ class Recogniser:
         self._decoder.add_allphone_file(FREE_PHONES, str(self._model / "en-us-phone.lm.bin"))
         self._grammars: OrderedDict[tuple[tuple[str, ...], ...], str] = OrderedDict()
         self._has_language = False
-        self._count = 0
-        self._requests: msgspec.msgpack.Decoder[SphinxRequest] = msgspec.msgpack.Decoder(SphinxRequest)
+        self._made = self._added = 0
 
     def __call__(self, body: bytes) -> bytes:
         request = self._requests.decode(body)
@@ -82,16 +88,22 @@ class Recogniser:
         if known:
             self._grammars.move_to_end(request.phrases)
             return known
-        for word, phones in request.pronunciations:
-            if self._decoder.lookup_word(word) is None:
-                self._decoder.add_word(word, phones, True)  # noqa: FBT003  # the library's own
+        self._add(request.pronunciations)
         if len(self._grammars) >= MAX_GRAMMARS:
             _, oldest = self._grammars.popitem(last=False)
             self._decoder.remove_search(oldest)
-        self._count += 1
-        name = self._grammars[request.phrases] = f"menu-{self._count}"
+        self._made += 1
+        name = self._grammars[request.phrases] = f"menu-{self._made}"
         self._decoder.add_jsgf_string(name, grammar(request.phrases))
         return name
+
+    def _add(self, pronunciations: tuple[tuple[str, str], ...]) -> None:
+        if self._added + len(pronunciations) > MAX_WORDS_ADDED:
+            self._begin()
+        for word, phones in pronunciations:
+            if self._decoder.lookup_word(word) is None:
+                self._decoder.add_word(word, phones, False)  # noqa: FBT003  # no search is to know it yet
+                self._added += 1
 
     def _read(self, search: str, samples: Samples) -> Reading:
         decoder = self._decoder

@@ -67,7 +67,7 @@ class Workers:
     """
 
     def __init__(self, module: str, *, count: int, max_waiting: int, seconds: float) -> None:
-        self._module, self._count, self._max_waiting, self._seconds = module, count, max_waiting, seconds
+        self._module, self.count, self._max_waiting, self._seconds = module, count, max_waiting, seconds
         self._turns = asyncio.Semaphore(count)
         self._idle: list[_Worker] = []
         self._all: set[_Worker] = set()
@@ -92,7 +92,7 @@ class Workers:
         """
         if self._closed:
             raise WorkFailed("the server stops")
-        if self.waiting >= self._count + self._max_waiting:
+        if self.waiting >= self.count + self._max_waiting:
             raise WorkFailed(f"{self._max_waiting} requests wait already, the most")
         self.waiting += 1
         task = asyncio.ensure_future(self._ask(body))

@@ -80,6 +80,7 @@ class TranscriptionContent:
                 model=effect.model,
                 speech_endpoint=effect.speech_endpoint,
                 keep_on=True,
+                interim=effect.interim,
             ),
             self._heard,
         )

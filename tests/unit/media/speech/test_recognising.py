@@ -1,5 +1,8 @@
 """The built-in recogniser hears what eSpeak says at telephone quality; an endpoint is asked as Azure is."""
 
+import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -14,7 +17,7 @@ from onhook.media.resampling import Resampler
 from onhook.media.speech.azure_listening import PATH, AzureListening
 from onhook.media.speech.espeak import MODULE as ESPEAK
 from onhook.media.speech.espeak import Espeak
-from onhook.media.speech.recognising import MODULE, ListeningRefused, Sphinx
+from onhook.media.speech.recognising import MODULE, Heard, ListeningRefused, Sphinx
 from onhook.media.speech.settings import SpeechEndpoint
 from onhook.media.speech.workers import Workers
 
@@ -27,26 +30,36 @@ def listen(**changes: Any) -> Listen:
 
 
 @pytest.fixture
-async def sphinx() -> AsyncIterator[Sphinx]:
-    workers = Workers(MODULE, count=1, max_waiting=10, seconds=60)
-    yield Sphinx(workers)
+async def espeak() -> AsyncIterator[Espeak]:
+    workers = Workers(ESPEAK, count=1, max_waiting=50, seconds=60)
+    yield Espeak(workers)
     await workers.close()
 
 
-async def spoken(text: str) -> Samples:
+@pytest.fixture
+async def workers() -> AsyncIterator[Workers]:
+    made = Workers(MODULE, count=1, max_waiting=10, seconds=60)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def sphinx(workers: Workers, espeak: Espeak) -> Sphinx:
+    return Sphinx(workers, espeak)
+
+
+async def spoken(espeak: Espeak, text: str) -> Samples:
     """ESpeak's voice through a telephone: 8 kHz, as 16 kHz."""
-    workers = Workers(ESPEAK, count=1, max_waiting=10, seconds=30)
-    try:
-        clip = await Espeak(workers).speak(SpokenText(text, "en-US", voice="en-US-GuyNeural"))
-    finally:
-        await workers.close()
+    clip = await espeak.speak(SpokenText(text, "en-US", voice="en-US-GuyNeural"))
     down, up = Resampler(clip.rate, 8_000), Resampler(8_000, 16_000)
     whole = clip.samples[: len(clip.samples) // 320 * 320]
     return np.concatenate((PAUSE, up(down(whole)), PAUSE))
 
 
-async def test_words_of_a_menu_are_understood(sphinx: Sphinx) -> None:
-    found = {word: (await sphinx.recognise(await spoken(word), listen(phrases=MENU))).text for word in MENU}
+async def test_words_of_a_menu_are_understood(sphinx: Sphinx, espeak: Espeak) -> None:
+    found = {
+        word: (await sphinx.recognise(await spoken(espeak, word), listen(phrases=MENU))).text for word in MENU
+    }
     right = [word for word, text in found.items() if text == word]
     assert len(right) >= len(MENU) - 1, found
 
@@ -65,9 +78,70 @@ async def test_a_language_that_it_does_not_know(sphinx: Sphinx) -> None:
         sphinx.check(listen(phrases=("???",)))
 
 
-async def test_words_that_no_dictionary_has(sphinx: Sphinx) -> None:
-    with pytest.raises(ListeningRefused, match="knows none of the words qzxv"):
-        await sphinx.recognise(PAUSE, listen(phrases=("qzxv",)))
+async def test_other_words_than_those_of_the_menu_are_not_understood(sphinx: Sphinx, espeak: Espeak) -> None:
+    others = ("banana", "the weather is nice today", "strawberry", "what is the time", "elephant", "umbrella")
+    heard = [await sphinx.recognise(await spoken(espeak, other), listen(phrases=MENU)) for other in others]
+    assert sum(1 for each in heard if each.text) <= 1, heard
+    assert all(each.confidence < 0.75 for each in heard), heard
+
+
+async def test_the_words_come_with_their_times(sphinx: Sphinx, espeak: Espeak) -> None:
+    phrase = "main menu"
+    sound = await spoken(espeak, phrase)
+    heard = await sphinx.recognise(sound, listen(phrases=(phrase, "cancel")))
+    assert [word.text for word in heard.words] == ["main", "menu"]
+    first, second = heard.words
+    assert 300 < first.offset_ms < first.offset_ms + first.duration_ms <= second.offset_ms
+    assert second.offset_ms + second.duration_ms < len(sound) / 16
+
+
+async def test_a_phrase_is_told_as_the_application_wrote_it(sphinx: Sphinx, espeak: Espeak) -> None:
+    sound = await spoken(espeak, "support, please")
+    heard = await sphinx.recognise(sound, listen(phrases=("Sales!", "Support!", "Billing")))
+    assert heard.text == "Support!"
+
+
+async def test_names_that_no_dictionary_has_are_understood(sphinx: Sphinx, espeak: Espeak) -> None:
+    menu = ("Contoso", "Fabrikam", "Zyxcorp", "help desk")
+    found = {
+        name: (await sphinx.recognise(await spoken(espeak, name), listen(phrases=menu))).text for name in menu
+    }
+    assert sum(name == text for name, text in found.items()) >= 3, found
+    assert found["Contoso"] == "Contoso"
+
+
+async def test_the_begin_of_an_utterance_is_guessed_while_there_is_time(
+    sphinx: Sphinx, espeak: Espeak, workers: Workers
+) -> None:
+    sound = await spoken(espeak, "yes")
+    assert await sphinx.guess(sound, listen(phrases=("yes", "no"))) == "yes"
+    assert await sphinx.guess(np.zeros(16_000 * 13, np.int16), listen()) == ""
+    busy = asyncio.ensure_future(sphinx.recognise(sound, listen(phrases=("yes", "no"))))
+    await asyncio.sleep(0)
+    assert workers.waiting == 1
+    assert await sphinx.guess(sound, listen(phrases=("yes", "no"))) == ""
+    assert (await busy).text == "yes"
+
+
+async def test_a_recogniser_killed_at_work_is_replaced_and_the_word_understood(
+    sphinx: Sphinx, espeak: Espeak, workers: Workers
+) -> None:
+    sound = await spoken(espeak, "support")
+    assert (await sphinx.recognise(sound, listen(phrases=MENU))).text == "support"
+    (pid,) = workers.processes
+    again = asyncio.ensure_future(sphinx.recognise(np.tile(sound, 8), listen(phrases=MENU)))
+    await asyncio.sleep(0.05)
+    os.kill(pid, signal.SIGKILL)
+    await again
+    assert workers.died == 1
+    assert (await sphinx.recognise(sound, listen(phrases=MENU))).text == "support"
+
+
+async def test_a_recogniser_that_is_down_is_told(sphinx: Sphinx, workers: Workers) -> None:
+    await workers.close()
+    with pytest.raises(ListeningRefused, match="the built-in recogniser: the server stops"):
+        await sphinx.recognise(PAUSE, listen(phrases=MENU))
+    assert await sphinx.guess(PAUSE, listen()) == ""
 
 
 Answer = Callable[[web.Request], web.Response]
@@ -113,6 +187,47 @@ async def test_an_endpoint_is_asked_as_azure_is(endpoint: tuple[Endpoint, AzureL
     assert service.bodies[0][:4] == b"RIFF"
     assert len(service.bodies[0]) == len(PAUSE) * 2 + 44
     assert (await azure.recognise(PAUSE, listen(phrases=("sales", "support")))).text == "sales"
+
+
+async def test_what_is_none_of_the_phrases_is_told_as_it_was_heard(
+    endpoint: tuple[Endpoint, AzureListening],
+) -> None:
+    service, azure = endpoint
+    service.answer = lambda _: web.json_response(
+        {"RecognitionStatus": "Success", "NBest": [{"Confidence": 0.8, "Display": "Banana."}]}
+    )
+    assert await azure.recognise(PAUSE, listen(phrases=("sales",))) == Heard("Banana.", 0.8)
+    assert await azure.guess(PAUSE, listen()) == ""
+    assert len(service.requests) == 1
+
+
+async def test_a_transcription_asks_again_and_who_waits_does_not(
+    endpoint: tuple[Endpoint, AzureListening],
+) -> None:
+    service, azure = endpoint
+    good = {"RecognitionStatus": "Success", "DisplayText": "Hello."}
+
+    def recovering(_: web.Request) -> web.Response:
+        return web.Response(status=503) if len(service.requests) < 3 else web.json_response(good)
+
+    service.answer = recovering
+    assert (await azure.recognise(PAUSE, listen(keep_on=True))).text == "Hello."
+    assert len(service.requests) == 3
+    service.requests.clear()
+    with pytest.raises(ListeningRefused, match="answered 503"):
+        await azure.recognise(PAUSE, listen())
+    assert len(service.requests) == 1
+    service.answer = lambda _: web.Response(status=401)
+    with pytest.raises(ListeningRefused, match="answered 401"):
+        await azure.recognise(PAUSE, listen(keep_on=True))
+    assert len(service.requests) == 2
+
+
+async def test_an_endless_answer_is_left(endpoint: tuple[Endpoint, AzureListening]) -> None:
+    service, azure = endpoint
+    service.answer = lambda _: web.Response(body=b" " * 300_000)
+    with pytest.raises(ListeningRefused, match="answered more than 262144 bytes"):
+        await azure.recognise(PAUSE, listen())
 
 
 async def test_what_an_endpoint_did_not_understand(endpoint: tuple[Endpoint, AzureListening]) -> None:
