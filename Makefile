@@ -17,7 +17,7 @@ test: setup ## every test
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 vendor-tests: setup ## the vendor's own live tests, downloaded and run unmodified against this server
-	$(BIN)/python -m tools.vendor_tests
+	$(BIN)/python -m tools.vendor_tests --all
 
 check: setup lint types imports test ## all that CI does
 
