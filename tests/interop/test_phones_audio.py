@@ -82,6 +82,17 @@ async def test_prompt_and_keys(name: str, codec: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("kind", ["PCMU srtp", "G722", "opus", "opus srtp"])
+async def test_prompt_and_keys_with_the_embedded_engine_alone(name: str, kind: str, tmp_path: Path) -> None:
+    codec, _, srtp = kind.partition(" ")
+    async with calling(name, tmp_path, codec, srtp=bool(srtp)) as (opened, phone):
+        counted = await talked(name, opened, phone, LOUDER.get((name, codec), 0.0))
+        assert counted["codec"] == codec
+        assert counted["digits"] == len(TONES) + 1
+        assert counted.get("undecipherable", 0) == 0
+
+
+@pytest.mark.parametrize("name", NUMBERS)
 @pytest.mark.parametrize("kind", ["PCMU srtp", "G722", "opus srtp"])
 async def test_prompt_and_keys_by_rtpengine(name: str, kind: str, tmp_path: Path) -> None:
     codec, _, srtp = kind.partition(" ")

@@ -219,6 +219,16 @@ def test_srtcp() -> None:
         one.control.close()
 
 
+def test_stun_at_the_port_of_srtcp_is_junk_and_no_word_under_another_key() -> None:
+    with by_hand() as hand:
+        one = Reporter(hand, "one", talks=False)
+        hand.start(one.phone, srtp=Srtp("AES_CM_128_HMAC_SHA1_80", OURS, THEIRS))
+        one.say(b"\x00\x01\x00\x00\x21\x12\xa4\x42" + bytes(12))
+        measured = one.close()
+        assert (measured.junk, measured.undecipherable) == (1, 0)
+        one.control.close()
+
+
 # packets by themselves
 
 

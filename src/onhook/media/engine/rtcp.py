@@ -58,6 +58,11 @@ def middle_of(ntp_seconds: float) -> int:
     return int(ntp_seconds * 65_536) & 0xFFFFFFFF
 
 
+def looks_like_it(data: bytes) -> bool:
+    """By version and type, which SRTP leaves in clear (RFC 5761 section 4, RFC 3711 section 3.4)."""
+    return len(data) >= 8 and data[0] >> 6 == 2 and 192 <= data[1] <= 223
+
+
 def written(
     ssrc: int, name: str, *, sender: Sender | None = None, block: Block | None = None, bye: bool = False
 ) -> bytes:
