@@ -42,6 +42,17 @@ echocancellation=0
 [video]
 enabled=0
 """
+REGISTERED = """\
+[sip]
+sip_port={port}
+default_proxy=0
+[proxy_0]
+reg_proxy=<sip:{registrar}>
+reg_identity=sip:{number}@{registrar}
+reg_expires=600
+reg_sendregister=1
+publish=0
+"""
 CODEC = """\
 [audio_codec_{place}]
 mime={codec}
@@ -85,6 +96,13 @@ class Linphone:
     async def talks(self) -> None:
         await self.until("connected")
 
+    async def registered(self) -> None:
+        """It says so only if it is asked. Raises TimeoutError."""
+        async with asyncio.timeout(WAIT_SECONDS):
+            while "registered: yes" not in self.printed:
+                await self._say("proxy list")
+                await asyncio.sleep(10 * POLL_SECONDS)
+
     async def rings(self) -> None:
         await self.until("is contacting you")
 
@@ -105,12 +123,13 @@ class Linphone:
         self._process.stdin.write(f"{command}\n".encode())
         await self._process.stdin.drain()
 
-    async def set_up(self, *, answers: bool) -> None:
+    async def set_up(self, *, answers: bool, has_port: bool) -> None:
         await self.until(PROMPT)
-        port = f"ports sip {free_port()}"  # not in its configuration: it does not open what stands there
         files = ("soundcard use files", f"record {self.heard}", f"play {self._folder / SAYS}")
-        for command in ("ipv6 disable", port, *files):
+        for command in ("ipv6 disable", *files):
             await self._say(command)
+        if not has_port:  # whoever is registered has it in its configuration, and loses it by this
+            await self._say(f"ports sip {free_port()}")
         if answers:
             await self._say("autoanswer enable")
 
@@ -122,14 +141,18 @@ class Linphone:
             await self._process.wait()
 
 
-def _configure(folder: Path, number: str, codecs: tuple[str, ...], *, srtp: bool) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+def _configure(folder: Path, number: str, codecs: tuple[str, ...], *, srtp: bool, registrar: str) -> None:
+    (folder / ".local/share/linphone").mkdir(
+        parents=True, exist_ok=True
+    )  # for its database: it takes no calls without
     text = CONFIG.format(
         rtp_port=free_port() // 2 * 2,
         number=number,
         encryption="srtp" if srtp else "none",
         mandatory=int(srtp),
     )
+    if registrar:
+        text += REGISTERED.format(number=number, registrar=registrar, port=free_port())
     for place, (codec, rate) in enumerate(CODECS.items()):
         enabled, channels = int(codec in codecs), 2 if codec == "opus" else 1
         text += CODEC.format(place=place, codec=codec, rate=rate, channels=channels, enabled=enabled)
@@ -149,11 +172,15 @@ async def linphone(
     codecs: tuple[str, ...] = ("PCMU", "PCMA"),
     answers: bool = False,
     srtp: bool = False,
+    registrar: str = "",
 ) -> AsyncGenerator[Linphone]:
-    """Start one; with `answers` it takes every call at once. It is killed if the block ends first."""
+    """Start one; with `answers` it takes every call at once. It is killed if the block ends first.
+
+    `registrar` is the host of the SIP server that it is known to; it still calls the host that `call` names.
+    """
     program = shutil.which("linphonec")
     assert program, "linphonec is missing: apt-get install linphone-cli"
-    _configure(folder, number, codecs, srtp=srtp)
+    _configure(folder, number, codecs, srtp=srtp, registrar=registrar)
     with (folder / "printed.log").open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             *(program, "-c", str(folder / "linphonerc")),
@@ -166,7 +193,7 @@ async def linphone(
         )
     try:
         phone = Linphone(process, folder)
-        await phone.set_up(answers=answers)
+        await phone.set_up(answers=answers, has_port=bool(registrar))
         yield phone
     finally:
         with contextlib.suppress(ProcessLookupError):
