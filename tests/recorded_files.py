@@ -1,8 +1,11 @@
 """Finished recordings in the folder of a server, as if calls had been recorded."""
 
+import socket
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
 from onhook.config.schema import DEVELOPMENT_RESOURCE_ID
 from onhook.media.recordings.shelf import OpenChunk, Plan, Shelf
@@ -11,6 +14,16 @@ from onhook.media.recordings.wav import WavFile
 PUBLIC_HOST = "rec.local.asm.skype.com"
 """A name that both SDKs of 1.6.0 take; only this machine resolves it to itself."""
 SECOND = 16_000
+
+
+def public_host_is_here(patch: pytest.MonkeyPatch) -> None:
+    """In this process, as a line in /etc/hosts would have it in all."""
+    resolve = socket.getaddrinfo
+
+    def resolved(host: Any, *how: Any, **more: Any) -> Any:
+        return resolve("127.0.0.1" if host == PUBLIC_HOST else host, *how, **more)
+
+    patch.setattr(socket, "getaddrinfo", resolved)
 
 
 def put_recording(directory: Path, document: str, *, resource_id: str = DEVELOPMENT_RESOURCE_ID) -> bytes:

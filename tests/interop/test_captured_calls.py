@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import socket
 import wave
 from collections.abc import AsyncIterator
 from io import BytesIO
@@ -28,13 +27,14 @@ from azure.communication.callautomation import (
 from azure.communication.callautomation.aio import CallAutomationClient
 
 from by_hand import amplitude, tone
+from interop.sound_chain import wav
 from interop.test_js_sdk import told
 from interop.whole_server import whole_server
 from onhook.app import Running
 from onhook.effects import OpenStream
 from onhook.facts import SpeechHeard
 from onhook.media.streams.messages import dtmf_data, transcription_data, transcription_metadata
-from recorded_files import PUBLIC_HOST
+from recorded_files import PUBLIC_HOST, public_host_is_here
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(120)]
 
@@ -53,6 +53,7 @@ class Application:
         self.authorizations: list[str] = []
         self._news = asyncio.Event()
         self.url = ""
+        self.prompt_file = wav(tone(440, 2, 8_000, 16_000))
 
     async def take(self, request: web.Request) -> web.Response:
         for event in await request.json():
@@ -64,13 +65,7 @@ class Application:
         return web.Response()
 
     async def prompt(self, _request: web.Request) -> web.Response:
-        file = BytesIO()
-        with wave.open(file, "wb") as sound:
-            sound.setnchannels(1)
-            sound.setsampwidth(2)
-            sound.setframerate(16_000)
-            sound.writeframes(tone(440, 2, 8_000, 16_000).tobytes())
-        return web.Response(body=file.getvalue(), content_type="audio/wav")
+        return web.Response(body=self.prompt_file, content_type="audio/wav")
 
     async def stream(self, request: web.Request) -> web.WebSocketResponse:
         self.authorizations.append(request.headers["Authorization"])
@@ -118,13 +113,7 @@ def client(server: Running) -> CallAutomationClient:
 
 @pytest.fixture
 def as_hosts_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The name that the SDK takes is this machine."""
-    resolve = socket.getaddrinfo
-
-    def resolved(host: Any, *how: Any, **more: Any) -> Any:
-        return resolve("127.0.0.1" if host == PUBLIC_HOST else host, *how, **more)
-
-    monkeypatch.setattr(socket, "getaddrinfo", resolved)
+    public_host_is_here(monkeypatch)
 
 
 def streaming(app: Application, channel: MediaStreamingAudioChannelType) -> MediaStreamingOptions:

@@ -9,6 +9,9 @@ from onhook.media.parts import Clip, Frame, Samples
 TONE_DBOV: Final = -10.0
 """Of a sine's root mean square, below full scale."""
 FULL_SCALE: Final = 32_767.0
+FRAME_SECONDS: Final = 0.02
+GAP_SECONDS: Final = 0.1
+"""Frames that come so much too late are missing ones: their time is kept, as silence."""
 
 
 class KeptSound:
@@ -24,14 +27,19 @@ class KeptSound:
         self._rate = 8_000
         self.began_at: float | None = None
         """Unix time of the first frame."""
+        self._until = 0.0
 
     def __call__(self, frame: Frame) -> None:
         if len(self._frames) >= self._most:
             return
         if self.began_at is None:
-            self.began_at, self._rate = frame.at, frame.rate
-        voice = frame.voices.get(self._leg)
+            self.began_at, self._rate, self._until = frame.at, frame.rate, frame.at
         size = frame.rate // 50
+        while frame.at - self._until > GAP_SECONDS and len(self._frames) < self._most - 1:
+            self._frames.append(np.zeros(size, np.int16))
+            self._until += FRAME_SECONDS
+        self._until += FRAME_SECONDS
+        voice = frame.voices.get(self._leg)
         self._frames.append(np.zeros(size, np.int16) if voice is None else voice.copy())
 
     def clip(self) -> Clip:

@@ -193,8 +193,8 @@ def frame(at: float, voices: dict[str, int], rate: int = 8000) -> Frame:
 
 def test_a_leg_is_kept_and_silence_where_it_is_not_heard() -> None:
     kept = KeptSound("a", 1.0)
-    for at, voices in enumerate(({"a": 5}, {"b": 7}, {"a": 6, "b": 7})):
-        kept(frame(at, voices))
+    for number, voices in enumerate(({"a": 5}, {"b": 7}, {"a": 6, "b": 7})):
+        kept(frame(0.02 * number, voices))
     clip = kept.clip()
     assert clip.rate == 8000
     assert [int(part[0]) for part in framed(clip)] == [5, 0, 6]
@@ -203,9 +203,19 @@ def test_a_leg_is_kept_and_silence_where_it_is_not_heard() -> None:
 
 def test_no_more_is_kept_than_was_asked_for() -> None:
     kept = KeptSound("a", 0.1)
-    for at in range(50):
-        kept(frame(at, {"a": at}))
+    for number in range(50):
+        kept(frame(0.02 * number, {"a": number}))
     assert len(kept.clip().samples) == 800
+
+
+def test_frames_that_are_missing_keep_their_time_as_silence() -> None:
+    kept = KeptSound("a", 1.0)
+    for at in (0.0, 0.02, 0.06, 0.5, 0.52, 9.0, 9.02):  # 0.06 is only late
+        kept(frame(at, {"a": 5}))
+    samples = kept.clip().samples
+    assert len(samples) == 8000
+    loud = np.flatnonzero(samples[::160])
+    assert loud.tolist() == [0, 1, 2, 20, 21, 49]
 
 
 def test_nothing_heard_is_an_empty_clip() -> None:
