@@ -41,10 +41,11 @@ generate: setup ## rewrite what is generated from spec/ and from the code's own 
 lock: ## write the lock files anew (names, versions, hashes; no addresses)
 	bash tools/lock.sh
 
-bench: setup ## calls a second a core, beside a peer in the same run
+bench: setup ## calls a second and legs of audio a core, beside peers in the same run
 	bash tools/setup.sh bench
 	$(BIN)/python bench/calls.py
 	$(BIN)/python bench/incoming.py
+	$(BIN)/python bench/media.py
 
 clean:
 	rm -rf .venv .onhook

@@ -10,6 +10,9 @@ import pytest
 
 BENCH = Path(__file__).parents[2] / "bench"
 MAX_SECONDS = 100.0
+ENGINES = ("onhook", "rtpengine")
+"""Those that are installed without the peers of `make bench`."""
+SHAPES = ("playing", "bridged", "in threes")
 
 
 async def run(script: str, *arguments: str) -> tuple[int, str, str]:
@@ -68,3 +71,21 @@ async def test_single_steps_are_measured() -> None:
     took: dict[str, float] = json.loads(said)
     assert {"parse a 200 with SDP", "judge", "check a signature", "post an event"} <= took.keys()
     assert all(us > 0 for us in took.values())
+
+
+@pytest.mark.interop
+async def test_legs_of_every_engine_are_served_and_measured() -> None:
+    status, said, progress = await run("media.py", "--quick", "--json", "--engines", ",".join(ENGINES))
+    assert status == 0, progress
+    rows: list[dict[str, Any]] = json.loads(said)["rows"]
+    shapes = {
+        name: [(row["shape"], row["encrypted"]) for row in rows if row["engine"] == name] for name in ENGINES
+    }
+    assert shapes == {
+        "onhook": [*((shape, False) for shape in SHAPES), *((shape, True) for shape in SHAPES)],
+        "rtpengine": [("playing", False), ("bridged", False), ("playing", True), ("bridged", True)],
+    }
+    for row in rows:
+        assert row["easy"]["cpu_ms"] > 0
+        assert row["easy"]["came"] >= 0.5 * row["easy"]["legs"] * 50, row  # a busy machine may lose some
+    assert all(row["easy"]["loop_ms"]["most"] > 0 for row in rows if row["engine"] == "onhook")
