@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from onhook import __version__
+from onhook.cli import coverage_options
 from onhook.cli.outcome import MEANINGS
 
 CONFIG_HELP = "the TOML file; else $ONHOOK_CONFIG, else onhook.toml in this directory, else the defaults"
@@ -29,6 +30,7 @@ def build_parser() -> argparse.ArgumentParser:
     _serving_verbs(verbs)
     _explaining_verbs(verbs)
     _events_verbs(verbs)
+    _coverage_verb(verbs)
     _other_verbs(verbs)
     return parser
 
@@ -131,6 +133,14 @@ def _events_verbs(verbs: _Verbs) -> None:
     for parser in (subscribe, shown, show, delete, again):
         _add_config(parser)
         _add_json(parser)
+
+
+def _coverage_verb(verbs: _Verbs) -> None:
+    summary = "count the endings that the kept calls met, of those that the application can meet"
+    coverage = _verb(verbs, "coverage", coverage_options.run, summary)
+    coverage_options.add_options(coverage)
+    _add_config(coverage)
+    _add_json(coverage)
 
 
 def _other_verbs(verbs: _Verbs) -> None:
