@@ -524,6 +524,14 @@ SAMPLES: dict[str, Timeline] = {
         .facts
     ),
     "trunk-name-unknown": begun().invite().fails("name-unknown: sbc.example").facts,
+    "trunk-certificate-expired": begun().invite().fails("certificate-expired: certificate has expired").facts,
+    "trunk-certificate-untrusted": begun()
+    .invite()
+    .fails("certificate-untrusted: self-signed certificate")
+    .facts,
+    "trunk-certificate-name": begun().invite().fails("certificate-name: of other.example").facts,
+    "trunk-refused-certificate": begun().invite().fails("certificate-refused: unknown ca").facts,
+    "trunk-tls-failed": begun().invite().fails("tls: it speaks no TLS").facts,
     "trunk-unreachable": begun().invite().fails("refused: nobody listens").facts,
     "trunk-silent": begun().invite().wait(0.5).invite().wait(9.5).timer("no-response", 10).facts,
     "trunk-refused-credentials": refusal(407, "Proxy Authentication Required"),

@@ -24,6 +24,7 @@ from onhook import __version__
 from onhook.acs.grid_events import GridEvent
 from onhook.app_media import Surroundings, make_studio
 from onhook.config import Config
+from onhook.config.checks import speaks_tls
 from onhook.config.parts import (
     call_limits,
     identity_limits,
@@ -31,7 +32,9 @@ from onhook.config.parts import (
     recording_settings,
     schedule,
     server_settings,
+    tls_settings,
 )
+from onhook.config.schema import WILDCARDS
 from onhook.delivery.courier import Courier
 from onhook.delivery.grid.event_grid import EventGrid
 from onhook.delivery.grid.surroundings import Sources as GridSources
@@ -305,11 +308,17 @@ class Announcements:
 
 
 def _certificates(config: Config) -> CertificatePaths | None:
-    if not config.server.https:
-        return None
+    return _development_certificates(config) if config.server.https else None
+
+
+def _development_certificates(config: Config) -> CertificatePaths:
+    """One certificate for HTTPS and for SIP over TLS, as far as none of the user's own is given."""
     names = list(config.server.hostnames)
     if config.recording.public_host:
         names.append(config.recording.public_host.partition(":")[0])
+    if speaks_tls(config):
+        hosts = (config.sip.advertised_host, config.sip.host, config.sip.ipv6_host)
+        names += [host for host in hosts if host and host not in WILDCARDS]
     return prepare(Path(config.server.data_directory), names, datetime.now(UTC))
 
 
@@ -422,7 +431,8 @@ async def _start_http(
 
 
 async def _start_network(config: Config, stack: contextlib.AsyncExitStack) -> Network:
-    network = Network(network_settings(config))
+    tls = tls_settings(config, _development_certificates(config)) if speaks_tls(config) else None
+    network = Network(network_settings(config, tls))
     await network.start()
     stack.push_async_callback(network.close)
     return network

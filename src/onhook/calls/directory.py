@@ -41,8 +41,15 @@ class Trunk:
     codecs: tuple[str, ...] = ("PCMU", "PCMA")
     """Spoken with this trunk, the best first."""
     srtp: Secrecy = "off"
+    tls_name: str = ""
+    """The name that its certificate must have; empty: `host`."""
     refer: str = "auto"
     """Whether it may be asked to call others in our place (REFER): "auto" if it lists REFER, or "never"."""
+
+    @property
+    def certified_name(self) -> str:
+        """What a certificate of it is made out to."""
+        return self.tls_name or self.host
 
     @property
     def destination(self) -> Destination:

@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from onhook.acs.callback_uri import PlainHttp
@@ -10,6 +11,7 @@ from onhook.config.drafts import Draft, SectionKey, title
 from onhook.config.faults import Place, did_you_mean
 from onhook.config.kinds import split_endpoint
 from onhook.config.schema import DEVELOPMENT_KEY, WILDCARDS, Config
+from onhook.config.tls_files import file_faults, remarks
 from onhook.delivery.grid.checks import checked
 
 
@@ -27,6 +29,7 @@ def cross_check(draft: Draft, config: Config, read: Mapping[SectionKey, dict[str
         _ports(draft, config)
         _reach(draft, config)
         _fleet(draft, config)
+        _tls(draft, config)
 
 
 def warnings(config: Config) -> tuple[str, ...]:
@@ -54,9 +57,16 @@ def warnings(config: Config) -> tuple[str, ...]:
         )
     if config.media.rtpengine and config.media.engine != "rtpengine":
         found.append('media.rtpengine names engines that are not used, because media.engine is "embedded".')
+    found += remarks(config.sip.tls_certificate, config.sip.tls_key, datetime.now(UTC))
     if not config.directory.trunks:
         found.append("there is no trunk: every call to a phone ends with 403/511532.")
     return tuple(found)
+
+
+def speaks_tls(config: Config) -> bool:
+    """Whether SIP over TLS is wanted by anything in the configuration."""
+    spoken = {trunk.transport for trunk in config.directory.trunks.values()}
+    return config.sip.tls or "tls" in spoken or config.sip.api_trunk_transport == "tls"
 
 
 def is_loopback(host: str) -> bool:
@@ -134,24 +144,36 @@ def _ports(draft: Draft, config: Config) -> None:
         given = draft.values.get(("media", ""), {})
         blamed = "last_port" if "last_port" in given else "first_port"
         draft.fault(draft.place(("media", ""), blamed), "media.last_port", problem)
-    tcp = [("server", server.host, server.port), ("sip", sip.host, sip.port)]
+    tcp = [("server.port", server.host, server.port), ("sip.port", sip.host, sip.port)]
+    if speaks_tls(config):
+        tcp.append(("sip.tls_port", sip.host, sip.tls_port))
     if carrier.enabled:
-        tcp.append(("carrier", carrier.host, carrier.port))
-    for number, (section, host, port) in enumerate(tcp):
+        tcp.append(("carrier.port", carrier.host, carrier.port))
+    for number, (name, host, port) in enumerate(tcp):
         for other, other_host, other_port in tcp[:number]:
             if port and port == other_port and _overlap(host, other_host):
-                _clash(draft, section, f"{port} is already {other}.port{_given(draft, other)}")
-        if section != "server" and media.first_port <= port <= media.last_port and _overlap(host, media_host):
-            _clash(draft, section, f"{port} lies among the RTP ports {media.first_port}–{media.last_port}")
+                _clash(draft, name, f"{port} is already {other}{_given(draft, other)}")
+        away = name in {"server.port", "sip.tls_port"}  # TCP alone: RTP is UDP
+        if not away and media.first_port <= port <= media.last_port and _overlap(host, media_host):
+            _clash(draft, name, f"{port} lies among the RTP ports {media.first_port}–{media.last_port}")
 
 
-def _clash(draft: Draft, section: str, problem: str) -> None:
-    draft.fault(draft.place((section, ""), "port"), f"{section}.port", f"{problem}. Choose another.")
+def _clash(draft: Draft, name: str, problem: str) -> None:
+    section, _, setting = name.partition(".")
+    draft.fault(draft.place((section, ""), setting), name, f"{problem}. Choose another.")
 
 
-def _given(draft: Draft, section: str) -> str:
-    place = str(draft.place((section, ""), "port"))
+def _given(draft: Draft, name: str) -> str:
+    section, _, setting = name.partition(".")
+    place = str(draft.place((section, ""), setting))
     return f" ({place})" if place else ""
+
+
+def _tls(draft: Draft, config: Config) -> None:
+    """The files that SIP over TLS needs have to be there, and belong together."""
+    sip = config.sip
+    for setting, problem in file_faults(sip.tls_certificate, sip.tls_key, sip.tls_authorities):
+        draft.fault(draft.place(("sip", ""), setting), f"sip.{setting}", problem)
 
 
 def _overlap(host: str, other: str) -> bool:

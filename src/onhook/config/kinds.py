@@ -181,9 +181,7 @@ def _read_network(value: object) -> str:
 
 
 def _read_transport(value: object) -> str:
-    if value == "tls":
-        raise Unfit("tls comes later; until then reach the SBC over tcp or udp inside a network you trust")
-    if value not in ("udp", "tcp"):
+    if value not in ("udp", "tcp", "tls"):
         raise Unfit
     return str(value)
 
@@ -270,7 +268,7 @@ PATTERN = Kind(
 )
 KEY = Kind("an access key in base64", '"…"', _read_key, textual=True)
 KEYS = many(KEY, "one or two access keys in base64", '["…"]', at_least=1, at_most=2)
-TRANSPORT = Kind("udp or tcp", '"udp"', _read_transport, textual=True)
+TRANSPORT = Kind("udp, tcp or tls", '"udp"', _read_transport, textual=True)
 LIMIT = Kind(
     'OPERATION REQUESTS/SECONDS or OPERATION off, such as "createCall 2/10"',
     '"createCall 2/10"',

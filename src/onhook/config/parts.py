@@ -6,7 +6,7 @@ the sections. Fields of the same name are handed over as they are.
 
 import dataclasses
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from onhook.config.kinds import split_endpoint
 from onhook.config.schema import WILDCARDS, Config
@@ -17,16 +17,32 @@ from onhook.media.rtpengine.settings import FleetSettings
 from onhook.media.settings import MediaSettings
 from onhook.media.speech.settings import SpeechSettings
 from onhook.media.streams.settings import StreamSettings
-from onhook.net.settings import NetworkSettings
+from onhook.net.settings import Asking, NetworkSettings, TlsSettings
+from onhook.server.certificates import CertificatePaths
 from onhook.server.identity_api import IdentityLimits
 from onhook.server.settings import ServerSettings
 from onhook.switch.switch import Limits
 
 T = TypeVar("T")
+_NETWORK = NetworkSettings()
 
 
-def network_settings(config: Config) -> NetworkSettings:
-    return _fill(NetworkSettings, config.sip)
+def network_settings(config: Config, tls: TlsSettings | None = None) -> NetworkSettings:
+    """Without `tls`, its transport is left out."""
+    transports = _NETWORK.transports if tls is None else (*_NETWORK.transports, "tls")
+    return _fill(NetworkSettings, config.sip, tls=tls, transports=transports)
+
+
+def tls_settings(config: Config, development: CertificatePaths) -> TlsSettings:
+    """What is not configured is `development`'s."""
+    sip = config.sip
+    return TlsSettings(
+        certificate=Path(sip.tls_certificate) if sip.tls_certificate else development.certificate,
+        key=Path(sip.tls_key or sip.tls_certificate) if sip.tls_certificate else development.key,
+        authorities=Path(sip.tls_authorities) if sip.tls_authorities else development.bundle,
+        clients=cast("Asking", sip.tls_client_certificates),  # its kind lets nothing else through
+        names={trunk.host: trunk.tls_name for trunk in config.directory.trunks.values() if trunk.tls_name},
+    )
 
 
 def media_settings(config: Config) -> MediaSettings:

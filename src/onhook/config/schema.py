@@ -22,7 +22,7 @@ from onhook.delivery.schedule import Schedule
 from onhook.media.rtpengine.settings import FleetSettings
 from onhook.media.settings import MediaSettings as MediaPart
 from onhook.media.speech.settings import SpeechEndpoint
-from onhook.net.settings import NetworkSettings
+from onhook.net.settings import ASKINGS, NetworkSettings
 from onhook.server.identity_api import IdentityLimits
 from onhook.server.settings import ServerSettings as ServerPart
 from onhook.switch.world import Limits
@@ -121,7 +121,7 @@ class ServerSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class SipSettings:
-    """The SIP side towards the trunks: UDP and TCP on one port."""
+    """The SIP side towards the trunks: UDP and TCP on one port, TLS on another."""
 
     SECTION: ClassVar = "sip"
     host: str = setting(
@@ -137,6 +137,32 @@ class SipSettings:
         kinds.MAYBE_HOST,
         _NETWORK["advertised_host"],
         "Address that trunks see, if NAT hides ours; nothing: the interface used.",
+    )
+    tls: bool = setting(
+        kinds.SWITCH,
+        default=False,
+        meaning="Listen for TLS too. A trunk with transport tls switches it on by itself.",
+    )
+    tls_port: int = setting(
+        kinds.LISTEN_PORT, _NETWORK["tls_port"], "TCP port to listen on for TLS; 0 takes any free one."
+    )
+    tls_certificate: str = setting(
+        kinds.MAYBE_PATH,
+        "",
+        "Our certificate and its chain, a PEM file; nothing: one of the local CA, for development.",
+    )
+    tls_key: str = setting(
+        kinds.MAYBE_PATH, "", "Its key, a PEM file without password; nothing: in the same file."
+    )
+    tls_authorities: str = setting(
+        kinds.MAYBE_PATH,
+        "",
+        "Who may sign certificates of trunks, a PEM file; nothing: the public roots and the local CA.",
+    )
+    tls_client_certificates: str = setting(
+        kinds.one_of(*ASKINGS),
+        "never",
+        "Whether clients are asked for a certificate; required: a trunk is known by the name in it alone.",
     )
     setup_timeout_seconds: float = setting(
         kinds.seconds(1, 600, 115),
@@ -357,7 +383,10 @@ class TrunkSection:
     SECTION: ClassVar = "trunk"
     host: str = setting(kinds.HOSTNAME, REQUIRED, "Where the SBC is.")
     port: int = setting(kinds.PORT, _TRUNK["port"], "Its SIP port.")
-    transport: str = setting(kinds.TRANSPORT, _TRUNK["transport"], "udp or tcp; tls comes later.")
+    transport: str = setting(kinds.TRANSPORT, _TRUNK["transport"], "udp, tcp or tls.")
+    tls_name: str = setting(
+        kinds.MAYBE_HOST, _TRUNK["tls_name"], "Name that its certificate must have; nothing: host."
+    )
     username: str = setting(kinds.USERNAME, _TRUNK["username"], "Name for digest authentication, if it asks.")
     password: str = setting(
         kinds.PASSWORD, _TRUNK["password"], "Password for digest authentication.", secret=True

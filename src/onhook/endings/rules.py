@@ -119,7 +119,12 @@ RULES: tuple[Rule, ...] = (
     Rule("malformed-answer", setup.malformed_answer),
     Rule("rang-out", setup.rang_out),
     Rule("trunk-stalled", setup.trunk_stalled),
-    Rule("trunk-name-unknown", setup.trunk_name_unknown),
+    Rule("trunk-name-unknown", setup.undelivered("name-unknown")),
+    Rule("trunk-certificate-expired", setup.undelivered("certificate-expired")),
+    Rule("trunk-certificate-untrusted", setup.undelivered("certificate-untrusted")),
+    Rule("trunk-certificate-name", setup.undelivered("certificate-name")),
+    Rule("trunk-refused-certificate", setup.undelivered("certificate-refused")),
+    Rule("trunk-tls-failed", setup.undelivered("tls")),
     Rule("trunk-unreachable", setup.trunk_unreachable),
     Rule("trunk-silent", setup.trunk_silent),
     # Went out, never answered: what the trunk said

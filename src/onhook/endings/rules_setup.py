@@ -11,9 +11,6 @@ from onhook.facts import TransportFailed
 
 Find: TypeAlias = Callable[[Reading], Finding | None]
 
-NAME_UNKNOWN = "name-unknown"
-"""What the text of a transport failure begins with when DNS knows no such name."""
-
 
 def _unanswered(reading: Reading) -> Attempt | None:
     """The deciding attempt, if it is outbound and nobody answered."""
@@ -87,12 +84,16 @@ def _failure(reading: Reading) -> tuple[Attempt, TransportFailed] | None:
     return (attempt, fact) if isinstance(fact, TransportFailed) else None
 
 
-def trunk_name_unknown(reading: Reading) -> Finding | None:
-    """DNS has no address for the trunk's host."""
-    found = _failure(reading)
-    if found is None or not found[1].error.startswith(NAME_UNKNOWN):
-        return None
-    return _undelivered(reading, found[0])
+def undelivered(word: str) -> Find:
+    """A rule for transport failures whose text begins with `word` (the words of net/failures.py)."""
+
+    def find(reading: Reading) -> Finding | None:
+        found = _failure(reading)
+        if found is None or not found[1].error.startswith(f"{word}:"):
+            return None
+        return _undelivered(reading, found[0])
+
+    return find
 
 
 def trunk_unreachable(reading: Reading) -> Finding | None:

@@ -20,14 +20,15 @@ class AppAwait:
     event: str
 
 
-Failing: TypeAlias = Literal["prompt", "recognizer", "stream", "recording"]
+Failing: TypeAlias = Literal["prompt", "recognizer", "stream", "recording", "trunk"]
 
 
 @dataclass(frozen=True, slots=True)
 class ServerFail:
     """From now on this fails: a prompt by its address or text, a stream by its address; the next recording.
 
-    `fault` is a word of facts.PromptFault, for prompts alone; `status` the HTTP status behind it.
+    `fault` is a word of facts.PromptFault for a prompt, of net/failures.py for a trunk, whose connections
+    fail from the start; `status` the HTTP status behind it.
     """
 
     what: Failing

@@ -188,7 +188,7 @@ class _BreakableTcp(TcpTransport):
 
     def reset(self, source: Destination) -> None:
         """Break the connection that `source` sent by; nothing if there is none (UDP)."""
-        connection = self._connections.get((source.host, source.port)) if source.transport == "tcp" else None
+        connection = self.accepted_from(source.host, source.port) if source.transport == "tcp" else None
         if isinstance(connection, _BreakableConnection):
             connection.reset()
 

@@ -1,9 +1,10 @@
-"""Lines of scenarios that let parts of media fail, on virtual time alone: `server: fail …`, `server: lose …`
+"""Lines of scenarios that let media or a trunk fail, in virtual time: `server: fail …`, `server: lose …`
 
 server: fail prompt https://app.example/menu.wav | status 404 Not Found
 server: fail recognizer | 401 the key is wrong
 server: fail stream wss://app.example/audio | 403 Forbidden
 server: fail recording | the disk is full
+server: fail trunk | certificate-expired the certificate has expired
 """
 
 import re
@@ -14,9 +15,11 @@ from onhook.lab.app_lines import piped
 from onhook.lab.app_steps import Failing, ServerFail, ServerLose
 from onhook.lab.scenario_lines import Wrong
 from onhook.media.silent_prompts import PROMPT_FAULTS
+from onhook.net.failures import WORDS
 
 FaultStep: TypeAlias = ServerFail | ServerLose
 
+FAULT_WORDS: Final[dict[Failing, tuple[str, ...]]] = {"prompt": PROMPT_FAULTS, "trunk": WORDS}
 FAILING: tuple[Failing, ...] = get_args(Failing)
 FIXED_FAULTS: dict[str, FaultStep] = {
     "server: lose streams": ServerLose(again=False),
@@ -28,6 +31,7 @@ FAULT_FORMS: Final = (
     "server: fail recognizer | 401 the key is wrong",
     "server: fail stream wss://app.example/audio | 403 Forbidden",
     "server: fail recording | the disk is full",
+    "server: fail trunk | certificate-expired the certificate has expired",
 )
 
 _STATUS = re.compile(r"(?:([1-5]\d\d)(?: |$))?(.*)")
@@ -40,14 +44,17 @@ def _parse_fail(rest: str) -> ServerFail:
     if known is None or len(parts) != 2 or bool(name) != (what in {"prompt", "stream"}):
         raise Wrong(f"fail {rest[:40]!r} is unknown", f"Write one of {', '.join(FAULT_FORMS[2:])}.")
     fault, _, detail = parts[1].partition(" ")
-    if known != "prompt":
+    words = FAULT_WORDS.get(known)
+    if words is None:
         fault, detail = "", parts[1]
-    elif fault not in PROMPT_FAULTS:
-        raise Wrong(f"{fault[:40]!r} is no fault of a prompt", f"Write one of {', '.join(PROMPT_FAULTS)}.")
+    elif fault not in words:
+        raise Wrong(f"{fault[:40]!r} is no fault of a {known}", f"Write one of {', '.join(words)}.")
+    if known == "trunk":
+        return ServerFail(known, "", fault, None, detail.strip())
     matched = _STATUS.fullmatch(detail)
     assert matched is not None, "any text fits"
-    status, words = matched.groups()
-    return ServerFail(known, name.strip(), fault, int(status) if status else None, words)
+    status, text = matched.groups()
+    return ServerFail(known, name.strip(), fault, int(status) if status else None, text)
 
 
 FAULT_READERS: dict[tuple[str, str], Callable[[str], FaultStep]] = {("server", "fail"): _parse_fail}

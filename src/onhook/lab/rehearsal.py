@@ -176,7 +176,7 @@ class World:
         self.stage, self.far_end = stage, far_end
         sounds = VirtualSounds(lambda: self.media)
         far_end.on_sound, far_end.on_media = sounds.perform, sounds.follow
-        self.network = network or VirtualNetwork(now=self.now)
+        self.network = network or VirtualNetwork(now=self.now, transports=("udp", "tcp", "tls"))
         self.store, self.inbox = MemoryStore(), Inbox()
         self.subscribers = Subscribers(self.now)
         self._numbers = count(1)
@@ -335,6 +335,16 @@ def rehearse(scenario: Scenario, stage: Stage) -> Rehearsal:
     return run(_play(scenario, stage))
 
 
+def _no_connection(scenario: Scenario) -> str:
+    """Why no trunk can be reached in this scenario; empty if all can."""
+    for step in scenario.steps:
+        if isinstance(step, RefuseConnection):
+            return "refused: connection refused"
+        if isinstance(step, ServerFail) and step.what == "trunk":
+            return f"{step.fault}: {step.detail}"
+    return ""
+
+
 async def _play(scenario: Scenario, stage: Stage) -> Rehearsal:
     trunks = list(stage.directory.trunks.values())
     address = (trunks[0].host, trunks[0].port) if trunks else ("192.0.2.2", 5060)
@@ -342,9 +352,9 @@ async def _play(scenario: Scenario, stage: Stage) -> Rehearsal:
     far_end.gates_opened = 0
     world = World(stage, far_end)
     await world.open()
-    if any(isinstance(step, RefuseConnection) for step in scenario.steps):
+    if why := _no_connection(scenario):
         for trunk in trunks:
-            world.network.remove(trunk.destination, "refused: connection refused")
+            world.network.remove(trunk.destination, why)
     player = _Player(scenario, world)
     call_id = await player.begin()
     await player.act()
@@ -425,7 +435,7 @@ class _Player:
             case ServerRestart():
                 world.start()
             case ServerFail():
-                fail(world.media, step)
+                fail(world.media, step)  # of a trunk: it failed before the call began
             case ServerLose():
                 lose(world.media, step)
             case AppAwait():

@@ -6,21 +6,24 @@ where it came from; what could not be carried is told to another, later, never w
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
 
 from onhook.effects import Destination
+from onhook.net.certificates import PeerCertificate
 from onhook.net.failures import failure
 from onhook.net.resolver import Answer, Resolver, Unresolved
 from onhook.net.settings import NetworkSettings
 from onhook.net.tcp import TcpTransport
+from onhook.net.tls import TlsTransport
 from onhook.net.transport import FailureHandler, ReceiveHandler, Transport
 from onhook.net.udp import UdpTransport
 
 BUILT: Final[dict[str, Callable[[NetworkSettings, ReceiveHandler, FailureHandler], Transport]]] = {
     "udp": UdpTransport,
     "tcp": TcpTransport,
+    "tls": TlsTransport,
 }
 MAX_PORT_TRIES: Final = 16
 """With port 0, how often a port is drawn until it is free for every transport."""
@@ -52,18 +55,18 @@ class Network:
         self._transports[name] = transport
 
     async def start(self) -> None:
-        """Bind every transport to the same port. Raises OSError naming the address that is taken."""
+        """Bind all to the same port, TLS to its own. Raises OSError naming the address that is taken."""
         self._loop = asyncio.get_running_loop()
         tries = 1 if self._settings.port else MAX_PORT_TRIES
         for attempt in range(1, tries + 1):
+            port, where = self._settings.port, ""
             try:
-                port = self._settings.port
-                for transport in self._transports.values():
+                for name, transport in self._transports.items():
+                    where = f"{self._settings.host}:{self._settings.tls_port if name == 'tls' else port}"
                     port = await transport.start(port)
             except OSError as error:
                 await self._close_transports()
                 if attempt == tries:
-                    where = f"{self._settings.host}:{self._settings.port}"
                     raise OSError(
                         error.errno, f"cannot listen for SIP on {where}: {error.strerror}"
                     ) from error
@@ -134,6 +137,21 @@ class Network:
     def _remember_address(self, host: str, answer: Answer) -> None:
         if not isinstance(answer, Unresolved):
             self._addresses[host] = answer
+
+    def certified(self, source: Destination, name: str) -> bool | None:
+        """Whether who sends from `source` proved by a certificate that it is `name`; None: it need not.
+
+        False only where certificates are required of clients: elsewhere one that has another name, or none,
+        says nothing.
+        """
+        transport = self._transports.get(source.transport)
+        return transport.certified(source, name) if isinstance(transport, TlsTransport) else None
+
+    @property
+    def certificates(self) -> Mapping[str, PeerCertificate]:
+        """What far ends showed last, by the names that we called them by."""
+        transport = self._transports.get("tls")
+        return transport.certificates if isinstance(transport, TlsTransport) else {}
 
     def via_address(self, to: Destination) -> tuple[str, int]:
         """Host and port for Via and Contact in messages to `to`.

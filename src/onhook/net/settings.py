@@ -1,6 +1,26 @@
 """The settings and limits of the SIP transports; config.py fills them from `[sip]`."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeAlias, get_args
+
+Asking: TypeAlias = Literal["never", "optional", "required"]
+ASKINGS: tuple[Asking, ...] = get_args(Asking)
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """Files in PEM. `authorities` are all whom we trust, for servers and clients alike."""
+
+    certificate: Path
+    """Ours, with the chain behind it: shown to who calls us, and to whom we call, if asked."""
+    key: Path
+    authorities: Path
+    clients: Asking = "never"
+    """Whether who connects to us is asked for a certificate of its own."""
+    names: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The name that a certificate must have, by the host of a trunk; without an entry the host itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,12 +30,16 @@ class NetworkSettings:
     host: str = "127.0.0.1"
     """IPv4 address to bind; "0.0.0.0" is every interface."""
     port: int = 5070
-    """The same port for every transport; 0 lets the system choose one."""
+    """The same port for every transport but tls; 0 lets the system choose one."""
     ipv6_host: str = ""
     """IPv6 address to bind as well; empty is none."""
     advertised_host: str = ""
     """Written into Via and Contact instead of the local address: for a machine behind NAT."""
     transports: tuple[str, ...] = ("udp", "tcp")
+    tls_port: int = 5071
+    """Beside `port`, for tls; 0 lets the system choose one."""
+    tls: TlsSettings | None = None
+    """Needed for the transport tls."""
 
     receive_buffer_bytes: int = 4 * 1024 * 1024
     """Asked of the kernel for the UDP socket; a burst of SIP must not be lost while Python is busy."""

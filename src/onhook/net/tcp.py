@@ -10,7 +10,7 @@ import asyncio
 import logging
 import socket
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Final, TypeAlias, cast
 
@@ -26,8 +26,8 @@ BACKLOG: Final = 1024
 MAX_SWEEP_SECONDS: Final = 30.0
 MAX_NAMES_A_CONNECTION: Final = 16
 
-Key: TypeAlias = tuple[str, int]
-"""Address and port of the far end."""
+Key: TypeAlias = tuple[str, int, str]
+"""Address and port of the far end, and the name that it proved to have where it has to (TLS)."""
 
 
 class TcpTransport:
@@ -82,12 +82,24 @@ class TcpTransport:
         return len(self._connections)
 
     def send(self, data: bytes, to: Destination, address: str) -> None:
-        connection = self._connections.get((address, to.port))
-        if connection is None or connection.closing:
-            connection = self._connect(to, address)
-            if connection is None:
-                return
-        connection.send(data, to)
+        connection = self._connection_to(to, address) or self._connect(to, address)
+        if connection is not None:
+            connection.send(data, to)
+
+    def accepted_from(self, address: str, port: int) -> "Connection | None":
+        """The connection that the far end opened from there."""
+        return self._connections.get((address, port, ""))
+
+    def _connection_to(self, to: Destination, address: str) -> "Connection | None":
+        """One that is open or being opened."""
+        for found in (self.accepted_from(address, to.port), self._connections.get(self.key(to, address))):
+            if found is not None and not found.closing:
+                return found
+        return None
+
+    def key(self, to: Destination, address: str) -> Key:
+        """Of a connection that we open."""
+        return address, to.port, ""
 
     def admit(self, connection: "Connection") -> str:
         """Take an accepted connection in; returns why not, or nothing."""
@@ -103,7 +115,7 @@ class TcpTransport:
             if not self._per_peer[connection.key[0]]:
                 del self._per_peer[connection.key[0]]
 
-    def _accept(self) -> "Connection":
+    def _accept(self) -> asyncio.Protocol:
         return Connection(self, None)
 
     def _enter(self, connection: "Connection") -> None:
@@ -124,23 +136,41 @@ class TcpTransport:
         if why := self._no_room(address):
             self.fail(to, failure("limit", why))
             return None
-        connection = Connection(self, (address, to.port))
+        connection = self.make(self.key(to, address))
         self._enter(connection)
-        task = asyncio.get_running_loop().create_task(self._open(connection), name=f"connect to {to.peer}")
-        self._connecting.add(task)
-        task.add_done_callback(self._connecting.discard)
+        self.work(self._open(connection), f"connect to {to.peer}")
         return connection
 
+    def make(self, key: Key) -> "Connection":
+        """A connection that we open."""
+        return Connection(self, key)
+
+    def work(self, opening: Coroutine[None, None, None], name: str) -> None:
+        """Run what opens a connection, until `close`."""
+        task = asyncio.get_running_loop().create_task(opening, name=name)
+        self._connecting.add(task)
+        task.add_done_callback(self._connecting.discard)
+
     async def _open(self, connection: "Connection") -> None:
-        address, port = connection.key
-        local = self.settings.ipv6_host if ":" in address else self.settings.host
-        loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(self.settings.connect_timeout_seconds):
-                await loop.create_connection(lambda: connection, address, port, local_addr=_from(local))
+            await self.reach(connection)
         except (OSError, ValueError) as error:
             self.forget(connection)
             connection.fail(partial(_why_not_connected, error, self.settings.connect_timeout_seconds))
+
+    async def reach(self, connection: "Connection") -> None:
+        """Raises OSError or ValueError."""
+        await self.dial(connection, lambda: connection)
+
+    async def dial(
+        self, connection: "Connection", make: Callable[[], asyncio.Protocol]
+    ) -> asyncio.BaseTransport:
+        """Connect to where `connection` belongs, for the protocol that `make` makes."""
+        address, port, _ = connection.key
+        local = self.settings.ipv6_host if ":" in address else self.settings.host
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(self.settings.connect_timeout_seconds):
+            return (await loop.create_connection(make, address, port, local_addr=_from(local)))[0]
 
     def _sweep_later(self) -> None:
         seconds = min(self.settings.idle_seconds / 2, MAX_SWEEP_SECONDS)
@@ -171,8 +201,8 @@ class Connection(asyncio.Protocol):
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
         self._unanswered = False
-        self.key: Key = key or ("", 0)
-        self.source = Destination(owner.name, *self.key)
+        self.key: Key = key or ("", 0, "")
+        self.source = Destination(owner.name, *self.key[:2])
         self.used_at = self._loop.time()
 
     @property
@@ -214,15 +244,24 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         opened = cast("asyncio.Transport", transport)
+        if not self.key[1] and not self.enter(opened):
+            return
+        self.begin(opened)
+
+    def enter(self, opened: asyncio.Transport) -> bool:
+        """Take in a connection that the far end opened; False if there is no room for it."""
+        peer = cast("tuple[str, int] | None", opened.get_extra_info("peername"))
+        self.key = (peer[0], peer[1], "") if peer else ("", 0, "")  # a peer that left already has no name
+        self.source = Destination(self._owner.name, *self.key[:2])
+        why = self._owner.admit(self)
+        if why:
+            log.warning("connection from %s not taken: %s", self.source.peer, why)
+            opened.abort()
+        return not why
+
+    def begin(self, opened: asyncio.Transport) -> None:
+        """It is open: send what waits."""
         self._transport = opened
-        if not self.key[1]:
-            peer = cast("tuple[str, int] | None", opened.get_extra_info("peername"))
-            self.key = (peer[0], peer[1]) if peer else ("", 0)  # a peer that left already has no name
-            self.source = Destination(self._owner.name, *self.key)
-            if why := self._owner.admit(self):
-                log.warning("connection from %s not taken: %s", self.source.peer, why)
-                opened.abort()
-                return
         for data in self._waiting:
             opened.write(data)
         self._waiting = []
@@ -276,7 +315,7 @@ def _listen(family: socket.AddressFamily, host: str, port: int) -> socket.socket
     return opened
 
 
-def _from(host: str) -> Key | None:
+def _from(host: str) -> tuple[str, int] | None:
     """Connect from the address we listen on, unless that is every interface."""
     return None if host in {"", "0.0.0.0", "::"} else (host, 0)  # noqa: S104  # read, not bound
 

@@ -1,9 +1,10 @@
 """The door: which INVITEs begin a call, and what the others are told.
 
-A trunk is known by the address that it calls from, whatever the port and transport (its host may be a
-name: then by the address of that name), or by its digest credentials. Everybody else is a stranger and
-gets 403; if some trunk has credentials, a stranger is asked for them first (401). Nothing is kept of
-strangers but a bounded report, and of a flood only the beginning is answered.
+A trunk is known by the name in the certificate that it showed, by the address that it calls from, whatever
+the port and transport (its host may be a name: then by the address of that name), or by its digest
+credentials. Where certificates are required, who calls by TLS is known by the name in his alone. Everybody
+else is a stranger and gets 403; if some trunk has credentials, a stranger is asked for them first (401).
+Nothing is kept of strangers but a bounded report, and of a flood only the beginning is answered.
 """
 
 import logging
@@ -36,9 +37,17 @@ log = logging.getLogger(__name__)
 class Door:
     """`make_tag` draws 32 random hexadecimal digits; `reports` are the last refusals, the newest last."""
 
-    def __init__(self, make_tag: Callable[[], str], address_of: Callable[[str], str] = str) -> None:
-        """`address_of` gives the address of a host as far as it is known now, else an empty text."""
-        self._make_tag, self._address_of = make_tag, address_of
+    def __init__(
+        self,
+        make_tag: Callable[[], str],
+        address_of: Callable[[str], str] = str,
+        certified: Callable[[Destination, str], bool | None] = lambda _source, _name: None,
+    ) -> None:
+        """`address_of` gives the address of a host as far as it is known now, else an empty text.
+
+        `certified` says whether who sends from there proved to have that name; None: he need not.
+        """
+        self._make_tag, self._address_of, self._certified = make_tag, address_of, certified
         self.reports: deque[InboundRefused] = deque(maxlen=MAX_REPORTS)
         self.dropped = 0
         """INVITEs of strangers that got no answer."""
@@ -51,16 +60,24 @@ class Door:
         """The trunk that calls; else what to answer, None for nothing."""
         refusal = check_request(invite, known_methods=ALLOWED)
         if refusal is None:
-            trunks = directory.trunks.values()
-            hosts = ((trunk, trunk.host) for trunk in trunks)
-            known = next((t for t, host in hosts if source.host in {host, self._address_of(host)}), None)
-            found = known or self._by_credentials(invite, directory.trunks, now)
+            found = self._by_place(source, directory) or self._by_credentials(invite, directory.trunks, now)
             if isinstance(found, Trunk):
                 return found
             why = f"{source.peer} is the address of no trunk, and its credentials are those of none"
+            if source.transport == "tls":
+                why += "; nor is the name in its certificate"
             self._report(invite, "stranger", found.status, why, now)
             refusal = found
         return self._refuse(invite, refusal, source, now)
+
+    def _by_place(self, source: Destination, directory: Directory) -> Trunk | None:
+        """The trunk with that certificate, or, if none is required, at that address."""
+        trunks, proven = directory.trunks.values(), self._certified
+        answers = [(trunk, proven(source, trunk.certified_name)) for trunk in trunks]
+        known = next((trunk for trunk, answer in answers if answer), None)
+        if known or any(answer is False for _, answer in answers):
+            return known
+        return next((t for t in trunks if source.host in {t.host, self._address_of(t.host)}), None)
 
     def full(
         self, invite: Request, source: Destination, trunk: str, detail: str, now: float

@@ -93,7 +93,7 @@ class Floor:
         """Outbound calls by caller id."""
         self._counted: dict[str, tuple[str, str]] = {}
         """Trunk and caller id of each leg that counts in the two above."""
-        self.door = Door(sources.seed, network.address_of)
+        self.door = Door(sources.seed, network.address_of, network.certified)
         self._announcer, self._context_key = announcer, context_key
         self._deadlines = Deadlines[Call](sources.now, self._wake)
         self._replies: dict[str, Reply] = {}

@@ -1,9 +1,11 @@
 """Every setting by ONHOOK_… variable, over the file or without one."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
 
+from certificate_files import tls_settings
 from onhook.calls.numbers import fault_in
 from onhook.config import DEVELOPMENT_KEY, ConfigError, load
 from onhook.config.schema import NAMED, SECTIONS, SINGLE
@@ -144,12 +146,8 @@ WRONG = [
     ),
     (
         "ONHOOK_TRUNK__CARRIER__TRANSPORT",
-        "tls",
-        (
-            'expected udp or tcp, got "tls": tls comes later; until then reach the SBC over '
-            "tcp or udp inside a "
-            "network you trust. Write ONHOOK_TRUNK__CARRIER__TRANSPORT=udp."
-        ),
+        "sctp",
+        'expected udp, tcp or tls, got "sctp". Write ONHOOK_TRUNK__CARRIER__TRANSPORT=udp.',
     ),
 ]
 
@@ -177,6 +175,9 @@ def test_a_half_given_trunk_names_the_variable_it_came_from() -> None:
     ]
 
 
+FILES = tls_settings(Path(tempfile.mkdtemp()), "sbc.example")
+WHOLE = FILES.certificate.with_name("whole.pem")
+WHOLE.write_bytes(FILES.certificate.read_bytes() + FILES.key.read_bytes())
 VALUES = {
     "access_keys": KEY,
     "numbers": "+14255550177",
@@ -217,6 +218,12 @@ VALUES = {
     "token_issuer": "https://calls.example",
     "sip_routing": "file",
     "api_trunk_transport": "tcp",
+    "tls": "true",
+    "tls_certificate": str(WHOLE),
+    "tls_key": str(FILES.key),
+    "tls_authorities": str(FILES.authorities),
+    "tls_client_certificates": "required",
+    "tls_name": "sbc.example",
     "codecs": "opus, PCMA",
     "srtp": "optional",
     "refused_networks": "10.0.0.0/8,fd00::/8",

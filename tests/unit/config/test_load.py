@@ -226,18 +226,9 @@ WRONG = [
     ("[store]\npath = 3", 2, 'store.path: expected a path, got 3. Write path = ".onhook/onhook.db".'),
     ('[store]\npath = ""', 2, 'store.path: expected a path, got "". Write path = ".onhook/onhook.db".'),
     (
-        '[trunk.a]\nhost = "127.0.0.1"\ntransport = "tls"',
-        3,
-        (
-            'trunk.a.transport: expected udp or tcp, got "tls": tls comes later; until then '
-            "reach the SBC over "
-            'tcp or udp inside a network you trust. Write transport = "udp".'
-        ),
-    ),
-    (
         '[trunk.a]\nhost = "127.0.0.1"\ntransport = "sctp"',
         3,
-        'trunk.a.transport: expected udp or tcp, got "sctp". Write transport = "udp".',
+        'trunk.a.transport: expected udp, tcp or tls, got "sctp". Write transport = "udp".',
     ),
     (
         "[[route]]\npattern = '+1(\\d'\ntrunks = ['carrier']",

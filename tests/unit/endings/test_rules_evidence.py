@@ -256,6 +256,41 @@ EXPECTED: dict[str, Expected] = {
             (4, "TCP to 192.0.2.20:5060 failed: name-unknown: sbc.example"),
         ],
     ),
+    "trunk-certificate-expired": Expected(
+        4,
+        [
+            (3, "the call was offered to trunk carrier"),
+            (4, "TCP to 192.0.2.20:5060 failed: certificate-expired: certificate has expired"),
+        ],
+    ),
+    "trunk-certificate-untrusted": Expected(
+        4,
+        [
+            (3, "the call was offered to trunk carrier"),
+            (4, "TCP to 192.0.2.20:5060 failed: certificate-untrusted: self-signed certificate"),
+        ],
+    ),
+    "trunk-certificate-name": Expected(
+        4,
+        [
+            (3, "the call was offered to trunk carrier"),
+            (4, "TCP to 192.0.2.20:5060 failed: certificate-name: of other.example"),
+        ],
+    ),
+    "trunk-refused-certificate": Expected(
+        4,
+        [
+            (3, "the call was offered to trunk carrier"),
+            (4, "TCP to 192.0.2.20:5060 failed: certificate-refused: unknown ca"),
+        ],
+    ),
+    "trunk-tls-failed": Expected(
+        4,
+        [
+            (3, "the call was offered to trunk carrier"),
+            (4, "TCP to 192.0.2.20:5060 failed: tls: it speaks no TLS"),
+        ],
+    ),
     "trunk-unreachable": Expected(
         4,
         [

@@ -30,6 +30,10 @@ URL = "https://app.example/menu.wav"
             ServerFail("stream", "wss://app.example/a", status=403),
         ),
         ("server: fail recording | the disk is full", ServerFail("recording", detail="the disk is full")),
+        (
+            "server: fail trunk | tls it speaks none",
+            ServerFail("trunk", fault="tls", detail="it speaks none"),
+        ),
         ("server: lose streams", ServerLose(again=False)),
         ("server: lose streams for a while", ServerLose(again=True)),
     ],
@@ -52,6 +56,8 @@ def test_every_form_that_is_offered_can_be_read() -> None:
         (f"server: fail prompt {URL}", "is unknown"),
         (f"server: fail prompt {URL} | sadly", "'sadly' is no fault of a prompt"),
         ("server: fail recording wss://a | full", "is unknown"),
+        ("server: fail trunk carrier | tls", "is unknown"),
+        ("server: fail trunk | sadly", "'sadly' is no fault of a trunk"),
     ],
 )
 def test_each_wrong_line_says_what_to_write(line: str, what: str) -> None:

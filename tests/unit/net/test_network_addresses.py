@@ -170,8 +170,8 @@ async def test_it_does_not_look_for_ever() -> None:
 
 
 def test_a_transport_in_the_settings_that_is_not_built_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"sip\.transports: 'tls' is not one of udp, tcp"):
-        Network(NetworkSettings(transports=("udp", "tls")))
+    with pytest.raises(ValueError, match=r"sip\.transports: 'sctp' is not one of udp, tcp"):
+        Network(NetworkSettings(transports=("udp", "sctp")))
 
 
 async def until(condition: Callable[[], object], happened: asyncio.Event) -> None:

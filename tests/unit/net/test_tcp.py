@@ -434,7 +434,7 @@ def test_a_handler_that_fails_does_not_end_the_connection() -> None:
 def test_the_names_of_one_connection_are_limited() -> None:
     async def scenario(transport: TcpTransport, _: Ear, far_end: FarEnd) -> None:
         to = await far_end.start()
-        connection = Connection(transport, (to.host, to.port))
+        connection = Connection(transport, (to.host, to.port, ""))
         for number in range(3 * MAX_NAMES_A_CONNECTION):
             connection.send(ACK, to._replace(host=f"name-{number}.example"))
         assert len(connection._users) == MAX_NAMES_A_CONNECTION

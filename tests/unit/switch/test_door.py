@@ -77,6 +77,32 @@ def test_a_trunk_with_a_name_is_known_by_the_address_of_that_name() -> None:
     assert door.trunk_of(invite(), STRANGER, directory, 1.0) is named
 
 
+def test_a_trunk_is_known_by_the_name_in_its_certificate_from_anywhere() -> None:
+    named = Trunk("sbc", "10.0.0.1", transport="tls", tls_name="sbc.example.com")
+    directory = Directory((OWN,), {"plain": Trunk("plain", "10.0.0.2"), "sbc": named})
+    asked: list[str] = []
+
+    def certified(_source: Destination, name: str) -> bool | None:
+        asked.append(name)
+        return True if name == "sbc.example.com" else None
+
+    door = Door(Tags(), certified=certified)
+    assert door.trunk_of(invite(), STRANGER, directory, 0.0) is named
+    assert asked == ["10.0.0.2", "sbc.example.com"]
+
+
+def test_where_certificates_are_required_an_address_is_not_enough() -> None:
+    directory = Directory((OWN,), {"sbc": Trunk("sbc", STRANGER.host, transport="tls")})
+    source = STRANGER._replace(transport="tls")
+    strict = Door(Tags(), certified=lambda _source, _name: False)
+    found = strict.trunk_of(invite(), source, directory, 0.0)
+    assert isinstance(found, Transmit)
+    assert found.data.startswith(b"SIP/2.0 403 ")
+    assert strict.reports[0].detail.endswith("; nor is the name in its certificate")
+    lax = Door(Tags(), certified=lambda _source, _name: None)
+    assert lax.trunk_of(invite(), source, directory, 0.0) is directory.trunks["sbc"]
+
+
 def test_a_stranger_gets_403_and_a_report() -> None:
     door = Door(Tags())
     assert refusal(door, invite(), now=7.0).status == 403
