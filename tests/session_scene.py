@@ -22,14 +22,24 @@ Kind = Literal["out", "in"]
 class Scene:
     """A session that is up, and the far end's hand."""
 
-    def __init__(self, kind: Kind, *, credentials: Credentials | None = None, allow: str = "") -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        *,
+        credentials: Credentials | None = None,
+        allow: str = "",
+        says: tuple[tuple[str, str], ...] = (),
+        timer_seconds: int = 0,
+        answered: bool = True,
+    ) -> None:
+        """`says` are headers of the far end's INVITE, or of its answer."""
         self.now, self.number = 0.0, 10
         self.sent: list[Request | Response] = []
-        self.session = (
-            self._went_out(credentials, allow) if kind == "out" else self._came_in(credentials, allow)
-        )
+        self._says = (*says, ("allow", allow)) if allow else says
+        self._answered, self._timer_seconds = answered, timer_seconds
+        self.session = self._went_out(credentials) if kind == "out" else self._came_in(credentials)
 
-    def _went_out(self, credentials: Credentials | None, allow: str) -> OutboundSession:
+    def _went_out(self, credentials: Credentials | None) -> OutboundSession:
         session = OutboundSession(
             leg="leg",
             seed="5eed5eed5eed5eed",
@@ -38,28 +48,33 @@ class Scene:
             target="+14255550200",
             caller="+14255550100",
             credentials=credentials,
+            answer_offer=lambda _: b"again",
+            session_timer_seconds=self._timer_seconds,
             now=0.0,
         )
         self.keep(session.dial(b"offer", 0.0))
+        if not self._answered:
+            return session
         answer = respond(self.last("INVITE"), 200, to_tag="far")
         answer.headers.add("contact", "<sip:far@192.0.2.9:5090>")
-        if allow:
-            answer.headers.add("allow", allow)
+        for name, value in self._says:
+            answer.headers.add(name, value)
         self.keep(session.receive(answer, FAR, 0.0))
         return session
 
-    def _came_in(self, credentials: Credentials | None, allow: str) -> InboundSession:
+    def _came_in(self, credentials: Credentials | None) -> InboundSession:
         invite = self.request("INVITE", ("contact", "<sip:far@192.0.2.9:5090>"), to=US.partition(";")[0])
-        if allow:
-            invite.headers.add("allow", allow)
+        for name, value in self._says:
+            invite.headers.add(name, value)
         session = InboundSession(
             invite,
             leg="leg",
             seed="5eed5eed5eed5eed",
             source=FAR,
             local=("192.0.2.1", 5070),
-            answer_offer=lambda _: None,
+            answer_offer=lambda _: b"again",
             credentials=credentials,
+            session_timer_seconds=self._timer_seconds,
             now=0.0,
         )
         self.keep(session.accept(b"answer", 0.0))

@@ -481,6 +481,9 @@ SAMPLES: dict[str, Timeline] = {
     "answer-unacknowledged": (
         Story(inbound=True).invite().ringing().answer().wait(32).timer("ACK", 32).bye("sent").facts
     ),
+    "session-expired": (
+        begun().up().wait(60).timer("session-expires", 90).bye("sent").bye_ok("received").facts
+    ),
     "answer-unusable": begun().invite().ringing().answer(body="v=0\r\nnonsense").ack().bye("sent").facts,
     "ended-locally": begun().up().bye("sent").bye_ok("received").facts,
     "caller-gave-up": (

@@ -43,6 +43,8 @@ class Trunk:
     srtp: Secrecy = "off"
     tls_name: str = ""
     """The name that its certificate must have; empty: `host`."""
+    session_timer_seconds: int = 0
+    """The interval of the session timer that we ask for (RFC 4028); 0: only if the trunk asks."""
     refer: str = "auto"
     """Whether it may be asked to call others in our place (REFER): "auto" if it lists REFER, or "never"."""
 

@@ -26,6 +26,7 @@ from onhook.sip.messages import Message, Request, Response
 from onhook.sip.reason import SIP, Reason, write_reason
 from onhook.sip.refer import refer_to
 from onhook.sip.sdp import Unusable
+from onhook.sip.session_timer import Renewed
 from onhook.sip.terms import Terms
 from onhook.sip.transaction import Undeliverable
 from onhook.sip.uri import phone_number
@@ -69,6 +70,7 @@ class InboundLeg(Presence):
             local=local,
             answer_offer=self._renegotiate,
             credentials=Credentials(trunk.username, trunk.password) if trunk.username else None,
+            session_timer_seconds=trunk.session_timer_seconds,
             now=now,
         )
 
@@ -159,6 +161,8 @@ class InboundLeg(Presence):
         for output in outputs:
             if isinstance(output, Acknowledged):
                 risen += self._confirm(output.request, now)
+            elif isinstance(output, Renewed):
+                risen += self._talk.renewed(output.response.body) if self._talk else []
             elif isinstance(output, TRANSACTION_ENDS):
                 risen.append(LegEnded())
             else:

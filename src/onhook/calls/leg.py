@@ -21,6 +21,7 @@ from onhook.sip.session import (
     Released,
     Unanswered,
 )
+from onhook.sip.session_timer import Renewed
 from onhook.sip.transaction import Undeliverable
 
 NOT_ACCEPTABLE = 488
@@ -72,6 +73,7 @@ class PhoneLeg(Presence):
             credentials=credentials,
             no_response_seconds=trunk.no_response_seconds,
             answer_offer=self._renegotiate,
+            session_timer_seconds=trunk.session_timer_seconds,
             now=now,
         )
 
@@ -126,6 +128,8 @@ class PhoneLeg(Presence):
             elif isinstance(output, Refused):
                 self.refused_with = output.response.status
                 risen.append(LegEnded())
+            elif isinstance(output, Renewed):
+                risen += self._talk.renewed(output.response.body) if self._talk else []
             elif isinstance(output, Unanswered | Undeliverable | HungUp | Released | CancelCrossed):
                 risen.append(LegEnded())
             else:

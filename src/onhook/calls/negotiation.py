@@ -52,6 +52,11 @@ class Negotiation:
             return answer
         return answer.to_bytes(), start_of(self.leg, agreed)
 
+    def renewed(self, body: bytes) -> list[StartMedia]:
+        """What the answer to our repeated description agrees to now; nothing if it cannot be used."""
+        taken = self.take_answer(body)
+        return [] if isinstance(taken, Unusable) else [taken]
+
     def renegotiate(self, body: bytes) -> bytes | None:
         """Answer an offer that came within the session; an empty one asks for ours (RFC 3261 14.2)."""
         self._version += 1

@@ -406,6 +406,11 @@ class TrunkSection:
         _TRUNK["no_response_seconds"],
         "How long an INVITE may stay without any response before the next trunk is tried.",
     )
+    session_timer_seconds: int = setting(
+        kinds.whole(0, 86_400, 1_800),
+        _TRUNK["session_timer_seconds"],
+        "Interval of the session timer that is asked for; 0: only if the SBC asks. Least: 90.",
+    )
     codecs: tuple[str, ...] = setting(
         kinds.CODECS,
         _TRUNK["codecs"],

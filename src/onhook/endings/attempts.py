@@ -50,6 +50,8 @@ class Attempt(msgspec.Struct, eq=False):
     """The timer that found no response."""
     no_ack: int = 0
     """The timer that found no ACK of our answer."""
+    expired: int = 0
+    """The session timer, which nobody refreshed."""
     failure: int = 0
     """The transport failure that ended the attempt."""
     media: int = 0

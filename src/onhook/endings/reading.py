@@ -70,6 +70,7 @@ STOP_TIMERS: dict[str, Stop] = {"setup": "setup", "duration": "duration", "no-rt
 RELEASE_TIMER = "release"
 """Our side had hung up, and the application was told so without the far end's word."""
 SILENCE_TIMERS = frozenset({"no-response", "B"})
+SESSION_EXPIRES = "session-expires"
 ACK_TIMERS = frozenset({"ACK", "H", "L"})
 RING_TIMER = "ring"
 OF_ONE_LEG: frozenset[type[Any]] = frozenset({
@@ -143,6 +144,8 @@ def _timer(reading: Reading, fact: TimerFired, number: int) -> None:
     elif name in ACK_TIMERS and attempt.inbound and attempt.answer and not attempt.ack:
         attempt.no_ack = number
         reading.end(number, "timer")
+    elif name == SESSION_EXPIRES and attempt.answer:
+        attempt.expired = number
 
 
 def _transport(reading: Reading, fact: TransportFailed, number: int) -> None:

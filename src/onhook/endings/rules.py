@@ -99,6 +99,7 @@ RULES: tuple[Rule, ...] = (
     Rule("caller-hung-up", talking.caller_hung_up),
     Rule("answer-unacknowledged", talking.answer_unacknowledged),
     Rule("answer-unusable", talking.unusable_answer),
+    Rule("session-expired", talking.session_expired),
     Rule("ended-locally", talking.ended_locally),
     # Came in, never answered
     Rule("caller-gave-up", incoming.caller_gave_up),

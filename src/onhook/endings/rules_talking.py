@@ -134,6 +134,15 @@ def _message(reading: Reading, number: int) -> bytes:
     return message
 
 
+def session_expired(reading: Reading) -> Finding | None:
+    """The session timer ran out: nobody refreshed the session, and our side ended it."""
+    attempt = reading.attempt
+    if attempt is None or not attempt.expired or not attempt.bye_sent or reading.stop:
+        return None
+    waited = say.timer(reading, attempt.expired, f"{reading.party(attempt.leg)} did not refresh the session")
+    return _released(reading, attempt, waited)
+
+
 def ended_locally(reading: Reading) -> Finding | None:
     """Our side ended an answered call, and no request, timer or fault is on record for it."""
     attempt = reading.attempt

@@ -16,15 +16,16 @@ from onhook.machine import Machine, Outputs, nothing, rows
 from onhook.sip.answer import Answer
 from onhook.sip.dialog import Dialog, destination_of
 from onhook.sip.digest import Authenticator, Credentials
-from onhook.sip.inside import ALLOW, AckMissing, AnswerOffer, ByeArrived, Inside
+from onhook.sip.inside import ALLOW, EXPIRED, AckMissing, AnswerOffer, ByeArrived, Inside, refresh
 from onhook.sip.invite_server import AckReceived, InviteServer
-from onhook.sip.kept import KeptSession, dialog_of, keep
+from onhook.sip.kept import KeptSession, dialog_of, go_on, keep
 from onhook.sip.messages import Request, Response, respond
 from onhook.sip.non_invite_client import NonInviteClient
 from onhook.sip.non_invite_server import NonInviteServer
 from onhook.sip.refer import referred_by
 from onhook.sip.referral import Referral, ReferSignal
 from onhook.sip.reply import mark_source, reply_to
+from onhook.sip.session_timer import Agreed, Renewed, SessionExpired, SessionTimer, answer_wish
 from onhook.sip.transaction import Provisional, TimedOut, Undeliverable
 
 MAX_CANCELS = 4
@@ -127,6 +128,7 @@ class InboundSession(Machine[State]):
         local: tuple[str, int],
         answer_offer: AnswerOffer,
         credentials: Credentials | None = None,
+        session_timer_seconds: int = 0,
         now: float,
     ) -> None:
         self.state = State.RECEIVED
@@ -143,9 +145,13 @@ class InboundSession(Machine[State]):
         self._told = False
         self._closing_reason = ""
         self.dialog = Dialog.of_server(invite, self.tag, source)
-        self.inside = Inside(leg, self.contact, answer_offer)
-        self.inside.note_allow(invite)
         self._authenticator = Authenticator(credentials) if credentials else None
+        self.timer = SessionTimer(
+            leg, self._make_refresh, self._acknowledge_refresh, may_authorize=self._may_authorize, now=now
+        )
+        self.inside = Inside(leg, self.contact, answer_offer, self.timer, session_timer_seconds)
+        self.inside.note_allow(invite)
+        self._agreed = Agreed(0, "us")
 
     @property
     def call_id(self) -> str:
@@ -199,18 +205,19 @@ class InboundSession(Machine[State]):
 
     def keep(self) -> KeptSession:
         """What another session needs to go on with this one, which is up."""
-        allowed = self.inside.allowed_there
-        return keep(self.dialog, tokens=self._tokens, allowed=allowed, invite=self.invite.to_bytes())
+        return keep(
+            self.dialog, self.inside, self.timer.agreed, tokens=self._tokens, invite=self.invite.to_bytes()
+        )
 
     def resume(self, kept: KeptSession) -> None:
         """Go on where another session stood that was up."""
         self.state, self.dialog, self._tokens = State.CONFIRMED, dialog_of(kept), kept.tokens
-        self.inside.allowed_there = frozenset(kept.allowed)
+        go_on(self.inside, self.timer, kept, self.now)
 
     def receive(self, message: Request | Response, source: Destination, now: float) -> Outputs:
         self.now = now
         if isinstance(message, Response):
-            if message.cseq and message.cseq.method == "REFER":
+            if message.cseq and message.cseq.method != "BYE":
                 return self._rise(self.inside.receive_response(message, now))
             bye = self._byes.get(message.branch)
             return self._rise_bye(bye, bye.receive(message, now)) if bye else []
@@ -271,7 +278,7 @@ class InboundSession(Machine[State]):
         """Pass effects on, and signals of the parts below into the table."""
         risen: Outputs = []
         for output in outputs:
-            if isinstance(output, Transmit | Record | ReferSignal):
+            if isinstance(output, Transmit | Record | ReferSignal | Renewed):
                 risen.append(output)
                 continue
             signal: object = output
@@ -320,21 +327,37 @@ class InboundSession(Machine[State]):
         return f"SIP/2.0/{self.source.transport.upper()} {host}:{port};branch=z9hG4bK{self._token()};rport"
 
     def _may_authorize(self, response: Response) -> bool:
-        return self._authenticator is not None and bool(self._authenticator.take(response, "REFER"))
+        method = response.cseq.method if response.cseq else ""
+        return self._authenticator is not None and bool(self._authenticator.take(response, method))
+
+    def _authorize(self, request: Request) -> Request:
+        if self._authenticator is not None:
+            known = self._authenticator.authorize(
+                method=request.method, uri=request.uri, body=request.body, cnonce=self._token()
+            )
+            for name, value in known:
+                request.headers.add(name, value)
+        return request
+
+    def _make_refresh(self, method: str, seconds: int) -> tuple[Request, Destination]:
+        request = refresh(self.dialog, self.inside, method, self._via(), seconds)
+        return self._authorize(request), self.dialog.next_hop
+
+    def _acknowledge_refresh(self, invite: Request) -> Transmit:
+        number = invite.cseq.number if invite.cseq else 1
+        return Transmit(
+            self.dialog.request("ACK", cseq=number, via=self._via()).to_bytes(), self.dialog.next_hop
+        )
 
     def _make_refer(self, refer_to: str) -> tuple[Request, Destination]:
-        refer = self.dialog.request("REFER", via=self._via())
-        if self._authenticator is not None:
-            known = self._authenticator.authorize(method="REFER", uri=refer.uri, cnonce=self._token())
-            for name, value in known:
-                refer.headers.add(name, value)
+        refer = self._authorize(self.dialog.request("REFER", via=self._via()))
         refer.headers.add("contact", self.contact)
         refer.headers.add("refer-to", refer_to)
         refer.headers.add("referred-by", referred_by(self.dialog.local))
         return refer, self.dialog.next_hop
 
     def _send_bye(self, reason: str = "") -> Outputs:
-        self.inside.drop_referral()
+        self.inside.leave()
         bye = self.dialog.request("BYE", via=self._via())
         if reason:
             bye.headers.add("reason", reason)
@@ -355,8 +378,11 @@ class InboundSession(Machine[State]):
             response.headers.add("record-route", route)
         response.headers.add("contact", self.contact)
         response.headers.add("allow", ALLOW)
+        self._agreed, said = answer_wish(self.invite, self.inside.wanted_seconds)
+        for name, value in said:
+            response.headers.add(name, value)
         response.headers.add("content-type", "application/sdp")
-        response.body = accept.body
+        response.body = self.inside.described = accept.body
         self._answer = Answer(self.leg, response, self._to, self.now)
         return self._transaction.respond(response, self.now)
 
@@ -377,6 +403,7 @@ class InboundSession(Machine[State]):
     def confirm(self, acknowledged: Acknowledged) -> Outputs:
         assert self._answer is not None
         self._answer.acknowledge()
+        self.timer.agree(self._agreed, self.now)
         return [acknowledged]
 
     def wait_for_ack(self, hang_up: HangUp) -> Outputs:
@@ -396,6 +423,9 @@ class InboundSession(Machine[State]):
 
     def bye_without_ack(self, _: AckMissing) -> Outputs:
         return self._send_bye()
+
+    def bye_expired(self, _: SessionExpired) -> Outputs:
+        return self._send_bye(EXPIRED)
 
     def hung_up(self, arrived: ByeArrived) -> Outputs:
         if self._answer:
@@ -425,6 +455,7 @@ class InboundSession(Machine[State]):
         (State.CLOSING, HangUp): (State.CLOSING, nothing),
         (State.CONFIRMED, HangUp): (State.RELEASING, bye),
         (State.CONFIRMED, AckMissing): (State.RELEASING, bye_without_ack),
+        (State.CONFIRMED, SessionExpired): (State.RELEASING, bye_expired),
         (State.CONFIRMED, ByeArrived): (State.ENDED, hung_up),
         (State.RELEASING, ByeAnswered): (State.ENDED, released),
         (State.RELEASING, ByeArrived): (State.ENDED, hung_up),

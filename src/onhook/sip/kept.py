@@ -7,6 +7,8 @@ import msgspec
 
 from onhook.effects import Destination
 from onhook.sip.dialog import Dialog
+from onhook.sip.inside import Inside
+from onhook.sip.session_timer import Agreed, SessionTimer
 
 
 class KeptSession(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,9 +29,15 @@ class KeptSession(msgspec.Struct, frozen=True, kw_only=True):
     allowed: tuple[str, ...]
     invite: bytes = b""
     """That of a caller; empty for a session of ours."""
+    described: bytes = b""
+    """Our last description of the session."""
+    interval_seconds: int = 0
+    """Of the session timer; 0 without one."""
+    refreshes: bool = False
+    """Whether our side keeps it going."""
 
 
-def keep(dialog: Dialog, *, tokens: int, allowed: frozenset[str], invite: bytes = b"") -> KeptSession:
+def keep(dialog: Dialog, inside: Inside, agreed: Agreed, *, tokens: int, invite: bytes = b"") -> KeptSession:
     return KeptSession(
         call_id=dialog.call_id,
         local=dialog.local,
@@ -42,9 +50,20 @@ def keep(dialog: Dialog, *, tokens: int, allowed: frozenset[str], invite: bytes 
         route_set=tuple(dialog.route_set),
         peer=(dialog.fallback.transport, dialog.fallback.host, dialog.fallback.port),
         tokens=tokens,
-        allowed=tuple(sorted(allowed)),
+        allowed=tuple(sorted(inside.allowed_there)),
         invite=invite,
+        described=inside.described,
+        interval_seconds=agreed.seconds,
+        refreshes=agreed.who == "us",
     )
+
+
+def go_on(inside: Inside, timer: SessionTimer, kept: KeptSession, now: float) -> None:
+    """What both have to know. The session timer counts anew."""
+    inside.allowed_there = frozenset(kept.allowed)
+    inside.described = kept.described
+    timer.by_update = not kept.allowed or "UPDATE" in kept.allowed
+    timer.agree(Agreed(kept.interval_seconds, "us" if kept.refreshes else "them"), now)
 
 
 def dialog_of(kept: KeptSession) -> Dialog:

@@ -17,17 +17,28 @@ from onhook.facts import TimerFired
 from onhook.machine import Machine, Outputs, nothing, rows
 from onhook.sip.dialog import MAX_FORWARDS, USER_AGENT, Dialog
 from onhook.sip.digest import Authenticator, Credentials
-from onhook.sip.inside import ALLOW, AckMissing, AnswerOffer, ByeArrived, Inside
+from onhook.sip.inside import ALLOW, EXPIRED, AckMissing, AnswerOffer, ByeArrived, Inside, refresh
 from onhook.sip.invite_client import InviteClient, TimerA
-from onhook.sip.kept import KeptSession, dialog_of, keep
+from onhook.sip.kept import KeptSession, dialog_of, go_on, keep
 from onhook.sip.messages import Headers, Request, Response
 from onhook.sip.non_invite_client import NonInviteClient
 from onhook.sip.refer import referred_by
 from onhook.sip.referral import Referral, ReferSignal
+from onhook.sip.session_timer import (
+    TOO_BRIEF,
+    Renewed,
+    SessionExpired,
+    SessionTimer,
+    agreed_by,
+    least_of,
+    wish,
+)
 from onhook.sip.timers import GIVE_UP
 from onhook.sip.transaction import Failure, Provisional, Success, TimedOut, Undeliverable
 from onhook.sip.validity import check_response
 
+INSIDE = frozenset({"INVITE", "REFER", "UPDATE"})
+"""Requests of ours within the session whose responses are not for the session itself."""
 MAX_FORKS = 16
 """Answers of different far ends to one INVITE that are still acknowledged and released."""
 LATE_ANSWER_SECONDS = 180.0
@@ -136,11 +147,13 @@ class OutboundSession(Machine[State]):
         credentials: Credentials | None = None,
         no_response_seconds: float = GIVE_UP,
         answer_offer: AnswerOffer = lambda _: None,
+        session_timer_seconds: int = 0,
         now: float,
     ) -> None:
         """`target` and `caller` are numbers, the user parts of URIs; `local` goes into Via and Contact.
 
-        `headers` stand in the INVITE beside ours.
+        `headers` stand in the INVITE beside ours. `session_timer_seconds` is the interval that we ask for;
+        with 0 the far end may still ask for one.
         """
         self.state = State.IDLE
         self.leg, self.seed, self.peer, self.now = leg, seed, peer, now
@@ -149,8 +162,12 @@ class OutboundSession(Machine[State]):
         self._headers = headers
         self.call_id = f"{seed}@{local[0]}"
         self.dialog: Dialog | None = None
-        self.inside = Inside(leg, self._contact, answer_offer)
         self._authenticator = Authenticator(credentials) if credentials else None
+        self.timer = SessionTimer(
+            leg, self._make_refresh, self._acknowledge_refresh, may_authorize=self._may_authorize, now=now
+        )
+        self.inside = Inside(leg, self._contact, answer_offer, self.timer, session_timer_seconds)
+        self._wish = wish(session_timer_seconds)
         self._tokens = 0
         self._invite: InviteClient | None = None
         self._finished: list[InviteClient] = []  # challenged ones, still absorbing
@@ -190,13 +207,13 @@ class OutboundSession(Machine[State]):
     def keep(self) -> KeptSession:
         """What another session needs to go on with this one, which is up."""
         assert self.dialog is not None
-        return keep(self.dialog, tokens=self._tokens, allowed=self.inside.allowed_there)
+        return keep(self.dialog, self.inside, self.timer.agreed, tokens=self._tokens)
 
     def resume(self, kept: KeptSession) -> None:
         """Go on where another session stood that was up."""
         self.state, self.dialog = State.CONFIRMED, dialog_of(kept)
         self.call_id, self._tokens = kept.call_id, kept.tokens
-        self.inside.allowed_there = frozenset(kept.allowed)
+        go_on(self.inside, self.timer, kept, self.now)
 
     def receive(self, message: Request | Response, source: Destination, now: float) -> Outputs:
         self.now = now
@@ -261,8 +278,7 @@ class OutboundSession(Machine[State]):
             for old in self._finished:
                 if response.branch == old.request.branch:
                     return old.receive(response, self.now)
-            return []
-        if method == "REFER":
+        if method in INSIDE:
             return self._rise(self.inside.receive_response(response, self.now))
         request = self._requests.get(response.branch)
         if request is None or request.request.method != method:
@@ -273,7 +289,7 @@ class OutboundSession(Machine[State]):
         """Pass effects on, and signals of the parts below into the table."""
         passed: Outputs = []
         for output in outputs:
-            if isinstance(output, Transmit | Record | ReferSignal):
+            if isinstance(output, Transmit | Record | ReferSignal | Renewed):
                 passed.append(output)
             else:
                 signal: object = self._challenged(output) if isinstance(output, Failure) else output
@@ -302,11 +318,21 @@ class OutboundSession(Machine[State]):
     def _challenged(self, failure: Failure) -> Failure | Challenged:
         """A 401 or 407 with the headers that answer it, if our credentials can and were not refused yet."""
         response = failure.response
+        method = response.cseq.method if response.cseq else ""
+        if response.status == TOO_BRIEF and method == "INVITE" and self._ask_for_longer(response):
+            return Challenged(response, tuple(self._authorize("INVITE", self._request_uri, self._body)))
         if response.status not in {401, 407} or not self._may_authorize(response):
             return failure
-        method = response.cseq.method if response.cseq else ""
         headers = self._authorize("INVITE", self._request_uri, self._body) if method == "INVITE" else []
         return Challenged(response, tuple(headers))
+
+    def _ask_for_longer(self, refused: Response) -> bool:
+        """Whether a 422 names an interval that we did not ask for yet (RFC 4028 section 7.3)."""
+        least = least_of(refused)
+        if not self.inside.wanted_seconds or least <= self.inside.wanted_seconds:
+            return False
+        self.inside.wanted_seconds, self._wish = least, wish(least, least)
+        return True
 
     def _may_authorize(self, response: Response) -> bool:
         method = response.cseq.method if response.cseq else ""
@@ -350,6 +376,7 @@ class OutboundSession(Machine[State]):
             ("contact", self._contact),
             ("allow", ALLOW),
             ("user-agent", USER_AGENT),
+            *self._wish,
             *self._headers,
             *extra,
         )
@@ -385,6 +412,20 @@ class OutboundSession(Machine[State]):
         refer.headers.add("referred-by", referred_by(dialog.local))
         return refer, dialog.next_hop
 
+    def _make_refresh(self, method: str, seconds: int) -> tuple[Request, Destination]:
+        assert self.dialog is not None
+        request = refresh(self.dialog, self.inside, method, self._via(), seconds)
+        for name, value in self._authorize(request.method, request.uri, request.body):
+            request.headers.add(name, value)
+        return request, self.dialog.next_hop
+
+    def _acknowledge_refresh(self, invite: Request) -> Transmit:
+        assert self.dialog is not None
+        number = invite.cseq.number if invite.cseq else 1
+        return Transmit(
+            self.dialog.request("ACK", cseq=number, via=self._via()).to_bytes(), self.dialog.next_hop
+        )
+
     def _finish(self, signal: object) -> Outputs:
         """Tell the user how it ended, once."""
         self._timers.clear()
@@ -394,7 +435,7 @@ class OutboundSession(Machine[State]):
     # Actions
 
     def invite(self, dial: Dial) -> Outputs:
-        self._body = dial.body
+        self._body = self.inside.described = dial.body
         self._timers[NoResponse] = self.now + self.no_response_seconds
         return self._start_invite(self._make_invite(1))
 
@@ -432,6 +473,7 @@ class OutboundSession(Machine[State]):
             self._authenticator.accept(received.response)
         self.dialog, _, outputs = self.acknowledge(received)
         self.inside.note_allow(received.response)
+        self.timer.agree(agreed_by(received.response), self.now)
         return [*outputs, Answered(received.response)]
 
     def release_surplus(self, received: Success) -> Outputs:
@@ -485,13 +527,18 @@ class OutboundSession(Machine[State]):
 
     def bye(self, hang_up: HangUp) -> Outputs:
         assert self.dialog is not None
-        self.inside.drop_referral()
+        self.inside.leave()
         return self._send_bye(self.dialog, hang_up.reason)
 
     def bye_without_ack(self, _: AckMissing) -> Outputs:
         assert self.dialog is not None
-        self.inside.drop_referral()
+        self.inside.leave()
         return self._send_bye(self.dialog)
+
+    def bye_expired(self, _: SessionExpired) -> Outputs:
+        assert self.dialog is not None
+        self.inside.leave()
+        return self._send_bye(self.dialog, EXPIRED)
 
     def released(self, _: ByeAnswered) -> Outputs:
         return self._finish(Released())
@@ -529,6 +576,7 @@ class OutboundSession(Machine[State]):
         (State.CONFIRMED, Success): (State.CONFIRMED, release_surplus),
         (State.CONFIRMED, HangUp): (State.RELEASING, bye),
         (State.CONFIRMED, AckMissing): (State.RELEASING, bye_without_ack),
+        (State.CONFIRMED, SessionExpired): (State.RELEASING, bye_expired),
         (State.CONFIRMED, ByeArrived): (State.ENDED, hung_up),
         (State.RELEASING, Success): (State.RELEASING, release_surplus),
         (State.RELEASING, ByeArrived): (State.ENDED, hung_up),

@@ -17,8 +17,9 @@ from onhook.effects import Destination, Transmit
 from onhook.facts import DoorRefusal, InboundRefused
 from onhook.sip.digest_server import check_authorization, make_challenge
 from onhook.sip.headers import parse_name_addr
-from onhook.sip.inside import ALLOWED
-from onhook.sip.messages import Request
+from onhook.sip.inside import ALLOWED, UNDERSTOOD
+from onhook.sip.messages import REASONS, Request
+from onhook.sip.session_timer import LEAST_SECONDS, too_brief
 from onhook.sip.stray import refuse_stray
 from onhook.sip.uri import phone_number
 from onhook.sip.validity import Refusal, check_request
@@ -58,7 +59,9 @@ class Door:
         self, invite: Request, source: Destination, directory: Directory, now: float
     ) -> Trunk | Transmit | None:
         """The trunk that calls; else what to answer, None for nothing."""
-        refusal = check_request(invite, known_methods=ALLOWED)
+        refusal = check_request(invite, known_methods=ALLOWED, supported_extensions=UNDERSTOOD)
+        if refusal is None and too_brief(invite):
+            refusal = Refusal(422, REASONS[422], (("Min-SE", str(LEAST_SECONDS)),))
         if refusal is None:
             found = self._by_place(source, directory) or self._by_credentials(invite, directory.trunks, now)
             if isinstance(found, Trunk):

@@ -63,6 +63,7 @@ CODES = {
     "call-too-long": (429, 10110, 429),
     "answer-unusable": (410, 531000, 410),
     "answer-unacknowledged": (408, 1106, 408),
+    "session-expired": (408, 560408, 408),
     "callee-busy": (486, 560486, 486),
     "busy-everywhere": (600, 560600, 600),
     "callee-declined": (603, 560603, 603),

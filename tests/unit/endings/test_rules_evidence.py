@@ -165,6 +165,16 @@ EXPECTED: dict[str, Expected] = {
             (4, "timer ACK ran out after 32 s: no ACK of our answer had come"),
         ],
     ),
+    "session-expired": Expected(
+        9,
+        [
+            (3, "the call was offered to trunk carrier"),
+            (5, "trunk carrier reported 180: the phone rang"),
+            (6, "trunk carrier answered"),
+            (8, "timer session-expires ran out after 90 s: trunk carrier did not refresh the session"),
+            (9, "we ended the call (BYE)"),
+        ],
+    ),
     "answer-unusable": Expected(
         5,
         [

@@ -360,6 +360,15 @@ STORIES: list[Callable[[], object]] = [
 ]
 
 
+def test_a_session_that_nobody_refreshes_ends() -> None:
+    scene = Scene()
+    scene.invite.headers.add("supported", "timer")
+    scene.invite.headers.add("session-expires", "90;refresher=uac")
+    scene.confirmed()
+    assert Playbook() >> scene.after(59)
+    assert Playbook() >> scene.after(1.1) << "timer session-expires" << "BYE"
+
+
 def from_received(act: Callable[[Scene], Outputs]) -> None:
     """Each decision that may come while it has not rung yet may come while it rings."""
     for rung in (False, True):
@@ -376,6 +385,7 @@ def test_the_stories_run_every_row(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Machine, "rows_run", run)
     for story in STORIES:
         story()
+    test_a_session_that_nobody_refreshes_ends()
     from_received(Scene.accepts)
     from_received(Scene.hangs_up)
     from_received(Scene.fails)

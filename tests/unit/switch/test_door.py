@@ -123,6 +123,13 @@ def test_a_request_that_is_wrong_is_told_so_first() -> None:
     assert not door.reports
 
 
+def test_a_session_timer_may_be_required_but_not_be_too_short() -> None:
+    door = Door(Tags())
+    assert door.trunk_of(invite(("require", "timer")), KNOWN, PLAIN, 0.0) is PLAIN.trunks["carrier"]
+    found = refusal(door, invite(("supported", "timer"), ("session-expires", "60")))
+    assert (found.status, found.headers.get("min-se")) == (422, "90")
+
+
 @pytest.mark.parametrize("algorithm", ["SHA-256", "MD5"])
 def test_credentials_of_a_trunk_let_in_from_anywhere(algorithm: str) -> None:
     door = Door(Tags())
