@@ -51,6 +51,13 @@ class CodeRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     note: str
 
     @property
+    def basis(self) -> Basis:
+        """Where the row as a whole comes from: a page if one of its sources is, else the published query."""
+        kinds = source_kinds()
+        told = {kinds.get(citation, "documented") for citation in self.source.split("; ")}
+        return "documented" if "documented" in told else "published-in-query"
+
+    @property
     def events(self) -> tuple[str, ...]:
         """Callback events that carry this row, e.g. ("PlayFailed",); empty for most rows."""
         _, marker, names = self.note.partition("event=")
@@ -342,6 +349,12 @@ def sip_to_q850(status: int) -> int | None:
     """The cause for a final SIP status (RFC 3398 section 8.2.6.1), or None where the RFC names none."""
     known = sip_statuses().get(status)
     return known.q850 if known else None
+
+
+@cache
+def source_kinds() -> dict[str, Basis]:
+    """What kind of document each citation is."""
+    return {line["citation"]: msgspec.convert(line["basis"], Basis) for line in read_table("sources")}
 
 
 @cache

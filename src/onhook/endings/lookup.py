@@ -9,6 +9,8 @@ from functools import lru_cache
 
 import msgspec
 
+from onhook.endings.asked import Asked, Question, is_code
+from onhook.endings.beside import Report, SignalRule, disputes_about, reports_about, signals_of
 from onhook.endings.codes import (
     CACHED_PAIRS,
     CodeRow,
@@ -25,9 +27,18 @@ from onhook.endings.codes import (
     sip_to_q850,
 )
 from onhook.endings.grammar import MAX_SUBCODE, decode
-from onhook.endings.match import Match, Pages, from_code, from_decoded, from_row, pair_text
+from onhook.endings.match import (
+    Match,
+    Pages,
+    from_code,
+    from_decoded,
+    from_fault,
+    from_row,
+    pair_text,
+)
 from onhook.endings.names import Found, correct, one_edit_away, search, search_some, squash, tokens
-from onhook.endings.question import Asked, Question, is_code, read
+from onhook.endings.question import read
+from onhook.endings.question_errors import faults
 from onhook.endings.verdict import Confidence
 
 MAX_MATCHES = 25
@@ -61,6 +72,12 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     suggestions: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     nearest_layer: str = ""
+    reports: tuple[Report, ...] = ()
+    """Public reports in which these codes pointed at the wrong cause."""
+    signals: tuple[SignalRule, ...] = ()
+    """What on the wire the best pair stands for."""
+    calls: tuple[str, ...] = ()
+    """Ids of calls that stand in the question."""
 
 
 class _Draft:
@@ -76,6 +93,8 @@ class _Draft:
         self.remarks: list[str] = []
         self.nearest_layer = ""
         self.total = 0
+        self.reports: list[Report] = []
+        self.event = ""
 
     def take(self, rows: Iterable[CodeRow], how: str, confidence: Confidence) -> None:
         for row in rows:
@@ -103,7 +122,9 @@ def look_up(text: str, pages: Pages = _NO_PAGES) -> Answer:
     draft = _Draft(pages)
     draft.remarks.extend(question.remarks)
     for asked in question.asked:
+        draft.event = asked.event
         _answer_one(asked, draft)
+        draft.reports += reports_about(asked, question.text)
     if not draft.matches and not draft.remarks:
         draft.remarks.append("No code, name, SIP status or Q.850 cause could be read.")
     return Answer(
@@ -116,7 +137,17 @@ def look_up(text: str, pages: Pages = _NO_PAGES) -> Answer:
         suggestions=tuple(dict.fromkeys(draft.suggestions))[:MAX_SUGGESTIONS],
         remarks=tuple(dict.fromkeys(draft.remarks)),
         nearest_layer=draft.nearest_layer,
+        reports=tuple(dict.fromkeys(draft.reports)),
+        signals=_signals(draft.matches),
+        calls=question.calls,
     )
+
+
+def _signals(matches: list[Match]) -> tuple[SignalRule, ...]:
+    """Of the best match alone; of many SIP statuses only those that are asked for reach here."""
+    if not matches or matches[0].subcode is None:
+        return ()
+    return tuple(signals_of(matches[0].code, matches[0].subcode))
 
 
 @lru_cache(maxsize=CACHED_PAIRS)
@@ -142,6 +173,10 @@ def _said(asked: Asked) -> str:
         parts.append(f"number {asked.number}")
     if asked.sip_status is not None:
         parts.append(f"SIP status {asked.sip_status} {sip_phrase(asked.sip_status)}".rstrip())
+    if asked.http_status is not None and asked.http_status != asked.code:
+        parts.append(f"HTTP status {asked.http_status}")
+    if asked.event:
+        parts.append(f"event {asked.event}")
     if asked.q850_cause is not None:
         parts.append(f"Q.850 cause {asked.q850_cause} {q850_name(asked.q850_cause)}".rstrip())
     if asked.words and asked.number is None:
@@ -150,10 +185,16 @@ def _said(asked: Asked) -> str:
 
 
 def _answer_one(asked: Asked, draft: _Draft) -> None:
-    if asked.subcode is not None:
+    if asked.fault:
+        draft.add(from_fault(faults()[asked.fault], how="words of the exception"))
+    if asked.event and asked.code is None and asked.subcode is None:
+        _answer_event(asked.event, draft)
+    elif asked.subcode is not None:
         _answer_pair(asked.code, asked.subcode, draft)
     elif asked.number is not None:
         _answer_number(asked.number, draft)
+    elif asked.http_status is not None:
+        _answer_http(asked, draft)
     elif asked.code is not None and not tokens(" ".join(asked.words)):
         _answer_number(asked.code, draft)
     elif asked.words:
@@ -163,22 +204,44 @@ def _answer_one(asked: Asked, draft: _Draft) -> None:
     _compare(asked, draft)
 
 
+def _answer_http(asked: Asked, draft: _Draft) -> None:
+    """A refusal of the API: its lines come first, then those of the code alone; pairs are left out."""
+    status = asked.http_status
+    listed = [row for row in by_code(status) if row.subcode is None] if status is not None else []
+    named = [row for row in listed if asked.words and squash(row.name) == squash("".join(asked.words))]
+    of_api = sorted((row for row in listed if row.family == "call-automation"), key=_bare)
+    for rows, how in ((named, "name and status of the refusal"), (of_api, "status of the refusal")):
+        draft.take(rows, how, "high" if rows is named else "medium")
+    draft.remarks.append(f"The request was refused with HTTP status {status}; the refusal gives no subcode.")
+
+
+def _answer_event(event: str, draft: _Draft) -> None:
+    for one in search((event,)):
+        if one.fit == "event":
+            draft.take((one.row,), f"one of the codes of {event}", "low")
+
+
 # --- pairs and subcodes ---
 
 
 def _answer_pair(code: int | None, subcode: int, draft: _Draft) -> None:
     _take_misprint(code, subcode, draft)
     exact = () if code is None else find_all(code, subcode)
-    draft.take(exact, "exact pair", "high")
+    draft.take(_of_event(exact, draft.event), "exact pair", "high")
     if subcode != 0 or not exact:
         sole = code is None and len({row.code for row in by_subcode(subcode)} - {None, 200}) <= 1
-        draft.take(by_subcode(subcode), "exact subcode", "high" if sole else "medium")
+        draft.take(_of_event(by_subcode(subcode), draft.event), "exact subcode", "high" if sole else "medium")
     _contradicting_rows(code, subcode, draft)
     if not draft.matches:
         _decode(subcode, code, draft)
     if code is not None and not exact:
         only = [row for row in by_code(code) if row.subcode is None]
         draft.take(sorted(only, key=_bare), "code alone", "low")
+
+
+def _of_event(rows: Iterable[CodeRow], event: str) -> list[CodeRow]:
+    """Rows of this event first: 8565 of PlayFailed is not that of TranscriptionFailed."""
+    return sorted(rows, key=lambda row: bool(event) and event not in row.events)
 
 
 def _bare(row: CodeRow) -> bool:
@@ -232,6 +295,7 @@ def _contradicting_rows(code: int | None, subcode: int, draft: _Draft) -> None:
             draft.contradictions.append(
                 f"The sources give {pair_text(code, subcode)} the categories {' and '.join(sorted(said))}."
             )
+    draft.contradictions.extend(disputes_about(code, subcode))
     draft.contradictions.extend(
         f"{pair_text(row.code, subcode)}: {row.note}." for row in found if "contradict" in row.note
     )

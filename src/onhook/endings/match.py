@@ -18,6 +18,7 @@ from onhook.endings.codes import (
     sip_phrase,
 )
 from onhook.endings.grammar import Decoded, class_of, decode, family_of
+from onhook.endings.question_errors import Fault
 from onhook.endings.verdict import Confidence
 
 Pages: TypeAlias = Mapping[tuple[int | str, int], Sequence[str]]
@@ -28,6 +29,7 @@ Pages: TypeAlias = Mapping[tuple[int | str, int], Sequence[str]]
 class Match(msgspec.Struct, frozen=True, kw_only=True):
     """One row that fits what was asked, best rows first in `Answer.matches`.
 
+    `basis` is that of the row: documented, published in a query, or inferred (read off the digits).
     `category_basis` and `advice_basis` tell what Microsoft says from what we infer; `gaps` says in
     words what the sources leave empty. `read_as` names the right pair where this one is a misprint.
     `ending` holds ids of ending pages.
@@ -45,6 +47,7 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
     origin: str
     confidence: Confidence
     how_found: str
+    basis: Basis = "inferred"
     note: str = ""
     sip: str = ""
     ending: tuple[str, ...] = ()
@@ -57,7 +60,9 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def pair_text(code: int | None, subcode: int | None) -> str:
-    """Such as 486/560486, "code 486" or "subcode 560486"."""
+    """Such as 486/560486, "code 486", "subcode 560486", or "no code"."""
+    if code is None and subcode is None:
+        return "no code"
     if code is None:
         return f"subcode {subcode}"
     return f"code {code}" if subcode is None else f"{code}/{subcode}"
@@ -138,6 +143,29 @@ def from_code(code: int, *, how: str, sip: str = "") -> Match | None:
     )
 
 
+def from_fault(fault: Fault, *, how: str) -> Match:
+    """A match for what kept an SDK from an answer: it has a name, and a status only if HTTP gave one."""
+    basis: Basis = "documented"
+    return Match(
+        code=fault.status,
+        subcode=None,
+        name=fault.name,
+        meaning=fault.meaning,
+        category="",
+        category_basis="none",
+        advice=fault.advice,
+        advice_basis="inferred",
+        source=fault.source,
+        origin="sdk",
+        confidence="high" if fault.basis == "validated" else "medium",
+        how_found=how,
+        basis=basis,
+        layer="between program and service",
+        decided_by=fault.side,
+        gaps=("No call ended here: this is an exception of the SDK, and tables of endings do not list it.",),
+    )
+
+
 def _ending(code: int | None, subcode: int | None, pages: Pages) -> tuple[str, ...]:
     if code is None or subcode is None:
         return ()
@@ -188,6 +216,7 @@ def _base(row: CodeRow) -> Match:
         origin=row.origin,
         confidence="high",
         how_found="",
+        basis=row.basis,
         note=row.note,
         sip=row.sip,
         family=row.family,

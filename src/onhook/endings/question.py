@@ -1,4 +1,4 @@
-"""Read what a person pastes about an ended call: codes, names, log lines, SIP headers, JSON.
+"""Read what a person pastes about an ended call: codes, names, log lines, SIP headers, JSON, exceptions.
 
 Reading never raises. It only says what was asked; `lookup` answers.
 """
@@ -10,12 +10,16 @@ from typing import Any, TypeGuard
 
 import msgspec
 
+from onhook.endings.asked import Asked, Question, is_code
+from onhook.endings.question_errors import read_error
+
 MAX_INPUT_CHARS = 20_000
 MAX_ASKED = 8
 """How many different pairs of one text are answered."""
 MAX_JSON_NODES = 2_000
 MAX_WORDS = 12
 MAX_NUMBERS = 100
+MAX_CALLS = 4
 
 _DIAG_CODE = re.compile(r"diag ?codes?\W{0,3}([0-9]{1,9})\s*#\s*([0-9]{1,9})", re.IGNORECASE)
 _SUBCODE = re.compile(
@@ -34,36 +38,18 @@ _NUMBER = re.compile(r"(?<![0-9A-Za-z])[0-9]{1,9}(?![0-9A-Za-z])")
 _BETWEEN_PAIR = re.compile(r"\s*(?:[/#,;:|-]|\band\b)?\s*")
 _LONG_NUMBER = re.compile(r"[0-9]{10}")
 _WORD = re.compile(r"[A-Za-z][A-Za-z'/-]*")
+_CALL = re.compile(
+    r"callConnection(?:Id|s)[\"']?\s{0,3}[:=/]\s{0,3}[\"']?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})",
+    re.IGNORECASE,
+)
+_EVENT = re.compile(r"Microsoft\.Communication\.([A-Za-z]{1,60})")
 _NOT_KEY = re.compile(r"[^a-z0-9]")
 
 _SUBCODE_KEYS = ("subcode", "participantendsubcode", "resultsubcode")
 _CODE_KEYS = ("code", "participantendreason", "resultcode", "resultsignature")
+_STATUS_KEYS = ("statuscode", "httpstatuscode", "status")
 _CATEGORY_KEYS = ("resultcategory", "resultcategories", "resulttype")
 _DETAILS = frozenset({"sipdetails", "q850details"})
-
-
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing asked. `number` may be a code or a subcode; `words` are names or parts of them."""
-
-    how: str
-    code: int | None = None
-    subcode: int | None = None
-    number: int | None = None
-    sip_status: int | None = None
-    q850_cause: int | None = None
-    category: str = ""
-    words: tuple[str, ...] = ()
-
-
-class Question(msgspec.Struct, frozen=True, kw_only=True):
-    text: str
-    asked: tuple[Asked, ...]
-    remarks: tuple[str, ...] = ()
-
-
-def is_code(number: int) -> bool:
-    """Whether `number` can stand as a code: 0, or three digits of the classes 1xx to 6xx."""
-    return number == 0 or 100 <= number <= 699
 
 
 def read(text: str) -> Question:
@@ -76,11 +62,16 @@ def read(text: str) -> Question:
     if not text:
         return Question(text=text, asked=(), remarks=("Nothing was asked.",))
     asked = _from_json(text, remarks) if text[0] in "{[" else []
-    asked = asked or _labelled(text) or _from_sip(text) or _from_numbers(text, remarks)
+    asked = asked or _labelled(text) or read_error(text) or _from_sip(text) or _from_numbers(text, remarks)
     distinct = list(dict.fromkeys(asked))
     if len(distinct) > MAX_ASKED:
         remarks.append(f"{len(distinct)} codes were found; the first {MAX_ASKED} are answered.")
-    return Question(text=text, asked=tuple(distinct[:MAX_ASKED]), remarks=tuple(remarks))
+    calls = tuple(dict.fromkeys(call.lower() for call in islice(_calls(text), MAX_CALLS)))
+    return Question(text=text, asked=tuple(distinct[:MAX_ASKED]), remarks=tuple(remarks), calls=calls)
+
+
+def _calls(text: str) -> Iterator[str]:
+    return (found[1] for found in _CALL.finditer(text))
 
 
 def _labelled(text: str) -> list[Asked]:
@@ -151,18 +142,37 @@ def _from_json(text: str, remarks: list[str]) -> list[Asked]:
         return []
     asked: list[Asked] = []
     texts: list[str] = []
+    event = ""
     for node in _walk(data):
         if isinstance(node, str):
             texts.append(node)
         else:
-            asked.extend(_from_object(node))
+            event = _event(node) or event
+            asked.extend(_from_object(node, event))
     if not asked:
         for inner in texts:
             asked.extend(_labelled(inner))
+    asked = _fullest(asked) or read_error(text)
+    if not asked and event:
+        remarks.append(f"The event {event} holds no code with a subCode: it tells of no failure.")
+        return [Asked(how="event", event=event)]
     if not asked:
         remarks.append("The JSON holds no code with a subCode.")
         return [Asked(how="JSON", words=())]
     return asked
+
+
+def _event(members: dict[str, Any]) -> str:
+    """The event's name out of its type, such as CallDisconnected; "" for anything else."""
+    named = members.get("type") or members.get("eventtype")
+    found = _EVENT.fullmatch(named) if isinstance(named, str) else None
+    return found[1] if found else ""
+
+
+def _fullest(asked: list[Asked]) -> list[Asked]:
+    """Without those that say less of a subcode than another does: errors repeat themselves inside."""
+    told = {each.subcode for each in asked if each.code is not None}
+    return [each for each in asked if each.code is not None or each.subcode not in told]
 
 
 def _is_list(value: object) -> TypeGuard[list[Any]]:
@@ -216,11 +226,12 @@ def _table_rows(table: dict[str, Any]) -> list[Any]:
     return [dict(zip(names, row, strict=False)) for row in reversed(rows[:MAX_JSON_NODES]) if _is_list(row)]
 
 
-def _from_object(members: dict[str, Any]) -> list[Asked]:
+def _from_object(members: dict[str, Any], event: str) -> list[Asked]:
     code = _first_number(members, _CODE_KEYS)
     subcode = _first_number(members, _SUBCODE_KEYS)
     if subcode is None and code is not None and not is_code(code):
-        code, subcode = None, code
+        status = _first_number(members, _STATUS_KEYS)
+        code, subcode = status if status is not None and is_code(status) else None, code
     if subcode is None and (code is None or "message" not in members):
         return []
     return [
@@ -231,6 +242,7 @@ def _from_object(members: dict[str, Any]) -> list[Asked]:
             sip_status=_detail(members, "sipdetails"),
             q850_cause=_detail(members, "q850details"),
             category=_category(members),
+            event=event,
         )
     ]
 

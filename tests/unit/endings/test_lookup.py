@@ -268,7 +268,8 @@ def test_a_good_subcode_is_not_answered_by_its_misprint_first() -> None:
     answer = look_up("560487")
     assert pairs(answer) == [(487, 560487), (497, 560487)]
     assert answer.matches[0].read_as == ""
-    assert answer.contradictions == ("The sources print subcode 560487 with codes 487 and 497.",)
+    assert answer.contradictions[0] == "The sources print subcode 560487 with codes 487 and 497."
+    assert "Newer pages still print 497" in answer.contradictions[1]
 
 
 # --- contradictions ---

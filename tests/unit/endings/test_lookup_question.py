@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from onhook.endings.asked import Asked, is_code
+from onhook.endings.lookup import look_up
 from onhook.endings.question import (
     MAX_ASKED,
     MAX_INPUT_CHARS,
     MAX_JSON_NODES,
     MAX_WORDS,
-    Asked,
-    is_code,
     read,
 )
 
@@ -188,7 +188,7 @@ def test_a_callback_event_with_its_details() -> None:
     }
     event = {"type": "Microsoft.Communication.CreateCallFailed", "data": {"resultInformation": result}}
     assert only(json_of([event])) == Asked(
-        how="JSON", code=486, subcode=560486, sip_status=486, q850_cause=17
+        how="JSON", code=486, subcode=560486, sip_status=486, q850_cause=17, event="CreateCallFailed"
     )
 
 
@@ -323,3 +323,28 @@ def test_any_text_is_read(text: str) -> None:
 def test_any_pair_is_read_in_either_order(code: int, subcode: int, between: str) -> None:
     assert read_pairs(f"{code}{between}{subcode}") == [(code, subcode)]
     assert read_pairs(f"{subcode}{between}{code}") == [(code, subcode)]
+
+
+def test_the_type_of_an_event_chooses_among_the_rows_of_a_subcode() -> None:
+    result = {"code": 401, "subCode": 8565, "message": "x"}
+    for event in ("PlayFailed", "TranscriptionFailed"):
+        text = json_of([{"type": f"Microsoft.Communication.{event}", "data": {"resultInformation": result}}])
+        assert look_up(text).matches[0].note == f"event={event}"
+
+
+def test_an_event_without_codes_says_so_and_lists_the_codes_it_can_bring() -> None:
+    answer = look_up(json_of({"type": "Microsoft.Communication.PlayFailed", "data": {}}))
+    assert "holds no code" in answer.remarks[0]
+    assert {match.note for match in answer.matches} == {"event=PlayFailed"}
+    assert not look_up(json_of({"type": "Microsoft.Communication.Unheard", "data": {}})).matches
+
+
+def test_calls_named_in_the_text_are_told() -> None:
+    call = "8F8A2D5E-0000-4000-8000-00000000ABCD"
+    for text in (
+        json_of({"callConnectionId": call, "code": 0, "subCode": 7000}),
+        f"POST /calling/callConnections/{call}:play failed with 8501",
+        f"callConnectionId={call} DiagCode: 0#7000.@",
+    ):
+        assert look_up(text).calls == (call.lower(),), text
+    assert look_up("486/560486").calls == ()
