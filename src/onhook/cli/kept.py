@@ -42,7 +42,10 @@ def opened(config: str | None) -> Generator[SqliteStore]:
 
 
 def find(store: SqliteStore, call_id: str) -> CallRecord:
-    """The call with this id, the only one whose id begins so, or the `last` one; else CommandError."""
+    """The call with this id, the only one whose id begins so, or the `last` one; else CommandError.
+
+    A correlation id finds its call too, the newest of those that share it: events and logs have it at hand.
+    """
     if call_id == "last":
         newest = store.calls(1)
         if newest:
@@ -51,7 +54,9 @@ def find(store: SqliteStore, call_id: str) -> CallRecord:
     exact = store.call(call_id.lower())
     if exact is not None:
         return exact
-    beginning = [record for record in store.calls(MAX_SEARCHED) if record.id.startswith(call_id.lower())]
+    newest = store.calls(MAX_SEARCHED)
+    beginning = [record for record in newest if record.id.startswith(call_id.lower())]
+    beginning = beginning or [record for record in newest if record.correlation_id == call_id.lower()][:1]
     if len(beginning) == 1:
         return beginning[0]
     if beginning:

@@ -10,8 +10,9 @@ from onhook.cli.outcome import MEANINGS
 
 CONFIG_HELP = "the TOML file; else $ONHOOK_CONFIG, else onhook.toml in this directory, else the defaults"
 TEXT_HELP = (
-    "a call's id, `last`, or what you have of a code: 560486, 486/560486, 603, '400 Play Failed', "
-    "'SIP/2.0 486 Busy Here', 'Q.850;cause=17', the JSON of an event; - reads it from standard input"
+    "a call's id or its first eight characters, `last`, or what you have of a code: 560486, 486/560486, 603, "
+    "'400 Play Failed', 'SIP/2.0 486 Busy Here', 'Q.850;cause=17', the JSON of an event, an SDK's exception; "
+    "or a file that holds it; - or nothing reads standard input"
 )
 
 
@@ -75,7 +76,7 @@ def _serving_verbs(verbs: _Verbs) -> None:
 
 def _explaining_verbs(verbs: _Verbs) -> None:
     why = _verb(verbs, "why", _why, "say why a call ended, or what a code means")
-    why.add_argument("text", nargs="+", metavar="TEXT|CALL_ID", help=TEXT_HELP)
+    why.add_argument("text", nargs="*", metavar="TEXT|CALL_ID|FILE", help=TEXT_HELP)
     _add_config(why)
     form = why.add_mutually_exclusive_group()
     _add_json(form)
@@ -205,7 +206,7 @@ def _why(arguments: argparse.Namespace) -> int:
     from onhook.cli.explaining import why
 
     form = "json" if arguments.json else "markdown" if arguments.markdown else "text"
-    return why(" ".join(arguments.text), arguments.config, form)
+    return why(arguments.text, arguments.config, form)
 
 
 def _calls(arguments: argparse.Namespace) -> int:
