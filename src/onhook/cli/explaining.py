@@ -42,12 +42,20 @@ def why(words: list[str], config: str | None, form: str) -> int:
 
 
 def _text(words: list[str]) -> str:
-    if not words and sys.stdin.isatty():
-        raise CommandError(NO_TEXT, Exit.USAGE)
     if not words or words == ["-"]:
-        return sys.stdin.read(MAX_READ).strip()
+        return _piped(asked=bool(words))
     text = " ".join(words).strip()
     return _file(text) if len(words) == 1 and re.search(r"[./\\]", text) else text
+
+
+def _piped(*, asked: bool) -> str:
+    """Standard input: what is piped in, or what a person types who asked for it with a dash."""
+    try:
+        if sys.stdin is not None and (asked or not sys.stdin.isatty()):
+            return sys.stdin.read(MAX_READ).strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"cannot read standard input: {error}.", Exit.UNAVAILABLE) from None
+    raise CommandError(NO_TEXT, Exit.USAGE)
 
 
 def _file(text: str) -> str:

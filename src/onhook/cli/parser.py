@@ -1,14 +1,12 @@
 """The verbs and their options: one place, from which docs/reference/commands.md is made as well."""
 
 import argparse
-from collections.abc import Callable
-from typing import Protocol
 
 from onhook import __version__
-from onhook.cli import coverage_options
+from onhook.cli import coverage_options, endings_options
+from onhook.cli.options import Verbs, add_config, add_json, add_verb, limit
 from onhook.cli.outcome import MEANINGS
 
-CONFIG_HELP = "the TOML file; else $ONHOOK_CONFIG, else onhook.toml in this directory, else the defaults"
 TEXT_HELP = (
     "a call's id or its first eight characters, `last`, or what you have of a code: 560486, 486/560486, 603, "
     "'400 Play Failed', 'SIP/2.0 486 Busy Here', 'Q.850;cause=17', the JSON of an event, an SDK's exception; "
@@ -30,77 +28,63 @@ def build_parser() -> argparse.ArgumentParser:
 
     _serving_verbs(verbs)
     _explaining_verbs(verbs)
+    endings_options.register(verbs)
     _events_verbs(verbs)
     _coverage_verb(verbs)
     _other_verbs(verbs)
     return parser
 
 
-Run = Callable[[argparse.Namespace], int]
-
-
-class _Verbs(Protocol):
-    """What add_subparsers gives; argparse has no public name for it."""
-
-    def add_parser(self, name: str, *, help: str, description: str) -> argparse.ArgumentParser: ...  # noqa: A002  # argparse's own word
-
-
-class _Options(Protocol):
-    """A parser, or a group of options that exclude each other."""
-
-    def add_argument(self, option: str, /, *, action: str, help: str) -> argparse.Action: ...  # noqa: A002  # as above
-
-
-def _serving_verbs(verbs: _Verbs) -> None:
-    run = _verb(verbs, "run", _run, "start the server and its built-in carrier; stop it with Ctrl-C")
-    _add_config(run)
+def _serving_verbs(verbs: Verbs) -> None:
+    run = add_verb(verbs, "run", _run, "start the server and its built-in carrier; stop it with Ctrl-C")
+    add_config(run)
     run.add_argument(
         "--first-calls", action="store_true", help="place the first calls when started, then keep serving"
     )
 
-    env = _verb(
+    env = add_verb(
         verbs, "env", _env, "print the lines that make this shell's programs trust and find the server"
     )
-    _add_config(env)
+    add_config(env)
     env.add_argument(
         "--resource", metavar="NAME", help="whose access key to print; else the first resource's"
     )
-    _add_json(env)
+    add_json(env)
 
-    first = _verb(
+    first = add_verb(
         verbs, "first-calls", _first_calls, "place one call per ending with the official SDK and compare"
     )
-    _add_config(first)
-    _add_json(first)
+    add_config(first)
+    add_json(first)
 
 
-def _explaining_verbs(verbs: _Verbs) -> None:
-    why = _verb(verbs, "why", _why, "say why a call ended, or what a code means")
+def _explaining_verbs(verbs: Verbs) -> None:
+    why = add_verb(verbs, "why", _why, "say why a call ended, or what a code means")
     why.add_argument("text", nargs="*", metavar="TEXT|CALL_ID|FILE", help=TEXT_HELP)
-    _add_config(why)
+    add_config(why)
     form = why.add_mutually_exclusive_group()
-    _add_json(form)
+    add_json(form)
     form.add_argument("--markdown", action="store_true", help="as Markdown, to paste into a ticket")
 
-    calls = _verb(verbs, "calls", _calls, "list the newest calls and their endings")
-    calls.add_argument("--limit", type=_limit, default=20, metavar="N", help="how many, 1 to 10000 (20)")
-    _add_config(calls)
-    _add_json(calls)
+    calls = add_verb(verbs, "calls", _calls, "list the newest calls and their endings")
+    calls.add_argument("--limit", type=limit, default=20, metavar="N", help="how many, 1 to 10000 (20)")
+    add_config(calls)
+    add_json(calls)
 
-    ladder = _verb(verbs, "ladder", _ladder, "draw a call's signalling")
+    ladder = add_verb(verbs, "ladder", _ladder, "draw a call's signalling")
     ladder.add_argument("call_id", metavar="CALL_ID", help="a call's id, the beginning of one, or `last`")
-    _add_config(ladder)
+    add_config(ladder)
     form = ladder.add_mutually_exclusive_group()
     form.add_argument("--svg", action="store_true", help="as an SVG picture")
-    _add_json(form)
+    add_json(form)
 
 
-def _events_verbs(verbs: _Verbs) -> None:
+def _events_verbs(verbs: Verbs) -> None:
     summary = "Event Grid: who is told of incoming calls"
     events = verbs.add_parser("events", help=summary[:1].lower() + summary[1:], description=f"{summary}.")
     below = events.add_subparsers(metavar="VERB", required=True)
 
-    subscribe = _verb(below, "subscribe", _events_subscribe, "subscribe an endpoint, or validate it again")
+    subscribe = add_verb(below, "subscribe", _events_subscribe, "subscribe an endpoint, or validate it again")
     subscribe.add_argument("name", metavar="NAME", help="of the subscription; one that exists is replaced")
     subscribe.add_argument("--endpoint", metavar="URL", help="where events go; left out: validate NAME again")
     subscribe.add_argument("--resource", metavar="NAME", help="whose events; else the only resource's")
@@ -120,64 +104,44 @@ def _events_verbs(verbs: _Verbs) -> None:
         "--dead-letter-file", metavar="FILE", help="name of a file for what is given up; else it is dropped"
     )
 
-    shown = _verb(below, "list", _events_list, "list the subscriptions and their states")
-    show = _verb(below, "show", _events_show, "show a subscription, its validation and its newest deliveries")
+    shown = add_verb(below, "list", _events_list, "list the subscriptions and their states")
+    show = add_verb(below, "show", _events_show, "show a subscription and its newest deliveries")
     show.add_argument("name", metavar="NAME", help="of the subscription")
-    show.add_argument("--limit", type=_limit, default=20, metavar="N", help="how many deliveries (20)")
+    show.add_argument("--limit", type=limit, default=20, metavar="N", help="how many deliveries (20)")
 
-    delete = _verb(below, "delete", _events_delete, "delete a subscription")
+    delete = add_verb(below, "delete", _events_delete, "delete a subscription")
     delete.add_argument("name", metavar="NAME", help="of the subscription")
 
-    again = _verb(below, "redeliver", _events_redeliver, "send an event to a subscription again")
+    again = add_verb(below, "redeliver", _events_redeliver, "send an event to a subscription again")
     again.add_argument("name", metavar="NAME", help="of the subscription")
     again.add_argument("event_id", metavar="EVENT_ID", help="as `onhook events show NAME` lists it")
     for parser in (subscribe, shown, show, delete, again):
-        _add_config(parser)
-        _add_json(parser)
+        add_config(parser)
+        add_json(parser)
 
 
-def _coverage_verb(verbs: _Verbs) -> None:
+def _coverage_verb(verbs: Verbs) -> None:
     summary = "count the endings that the kept calls met, of those that the application can meet"
-    coverage = _verb(verbs, "coverage", coverage_options.run, summary)
+    coverage = add_verb(verbs, "coverage", coverage_options.run, summary)
     coverage_options.add_options(coverage)
-    _add_config(coverage)
-    _add_json(coverage)
+    add_config(coverage)
+    add_json(coverage)
 
 
-def _other_verbs(verbs: _Verbs) -> None:
+def _other_verbs(verbs: Verbs) -> None:
     config = verbs.add_parser(
         "config", help="about the configuration", description="About the configuration."
     )
-    check = _verb(
+    check = add_verb(
         config.add_subparsers(metavar="VERB", required=True),
         "check",
         _config_check,
         "read the configuration as `run` would, and tell every fault",
     )
-    _add_config(check)
-    _add_json(check)
+    add_config(check)
+    add_json(check)
 
-    _add_json(_verb(verbs, "version", _version, "print the version"))
-
-
-def _verb(verbs: _Verbs, name: str, run: Run, summary: str) -> argparse.ArgumentParser:
-    parser = verbs.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
-    parser.set_defaults(run=run)
-    return parser
-
-
-def _add_config(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", metavar="FILE", help=CONFIG_HELP)
-
-
-def _add_json(parser: _Options) -> None:
-    parser.add_argument("--json", action="store_true", help="as JSON, for programs")
-
-
-def _limit(text: str) -> int:
-    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:9]) <= 10_000:
-        raise argparse.ArgumentTypeError(f"expected a whole number 1 to 10000, got {text[:20]!r}")
-    return int(text)
+    add_json(add_verb(verbs, "version", _version, "print the version"))
 
 
 # Each verb's own module is imported when it runs, so that no verb waits for what another needs.

@@ -167,8 +167,10 @@ def from_fault(fault: Fault, *, how: str) -> Match:
 
 
 def _ending(code: int | None, subcode: int | None, pages: Pages) -> tuple[str, ...]:
-    if code is None or subcode is None:
+    if subcode is None:
         return ()
+    if code is None:  # the source gives the subcode alone: whatever the code of a page
+        return tuple(dict.fromkeys(one for pair, ids in pages.items() if pair[1] == subcode for one in ids))
     code, subcode = canonical(code, subcode)
     return tuple(pages.get((code, subcode)) or (pages.get((0, subcode), ()) if code == 200 else ()))
 

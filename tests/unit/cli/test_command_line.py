@@ -66,7 +66,7 @@ def test_help_tells_each_exit_status(capsys: pytest.CaptureFixture[str]) -> None
     assert all(meaning in told for meaning in MEANINGS.values())
 
 
-@pytest.mark.parametrize("arguments", [[], ["wy"], ["why"], ["config"], ["calls", "--jason"]])
+@pytest.mark.parametrize("arguments", [[], ["wy"], ["ladder"], ["config"], ["calls", "--jason"]])
 def test_a_wrong_command_line_is_status_2_without_traceback(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

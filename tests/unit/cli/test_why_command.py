@@ -165,9 +165,19 @@ def test_nothing_at_a_terminal_is_a_wrong_command_line(
     assert "say what to explain" in capsys.readouterr().err
 
 
+def test_no_standard_input_at_all(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    assert main(["why", "-"]) == Exit.USAGE
+    monkeypatch.setattr("sys.stdin", Broken())
+    assert main(["why", "-"]) == Exit.UNAVAILABLE
+    assert "cannot read standard input: gone" in capsys.readouterr().err
+
+
 def test_a_file_is_read(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    event = {"type": "Microsoft.Communication.PlayFailed", "data": {"resultInformation": {"code": 400}}}
-    event["data"]["resultInformation"] |= {"subCode": 8535, "message": "x"}  # type: ignore[index]
+    result = {"code": 400, "subCode": 8535, "message": "x"}
+    event = {"type": "Microsoft.Communication.PlayFailed", "data": {"resultInformation": result}}
     (tmp_path / "event.json").write_text(json.dumps(event))
     assert say(capsys, "why", "event.json").startswith("400/8535 ")
     assert say(capsys, "why", str(tmp_path / "event.json")).startswith("400/8535 ")
@@ -213,6 +223,11 @@ def test_a_code_of_a_kept_call_points_to_it(
     )
     monkeypatch.setenv("ONHOOK_STORE__PATH", "elsewhere/calls.db")
     assert "kept here" not in say(capsys, "why", told)
+
+
+class Broken(io.StringIO):
+    def read(self, _size: int | None = -1, /) -> str:
+        raise OSError("gone")
 
 
 class Terminal(io.StringIO):
