@@ -58,7 +58,7 @@ def answer_text(answer: Answer) -> str:
     left = answer.total - 1 - MAX_OTHERS
     if left > 0:
         lines.append(f"  … and {left} more; say more to narrow it down.")
-    for heading, told in _notes(answer):
+    for heading, told in notes_of(answer):
         lines += ["", f"{heading}:"]
         for line in told[:MAX_NOTES]:
             lines.append(_fill(line, "  ", "    "))
@@ -75,10 +75,10 @@ def answer_markdown(answer: Answer) -> str:
         parts += [f"## {pair_text(match.code, match.subcode)} {match.name}", ""]
         if match.category:
             parts.append(f"- **category**: {match.category} ({match.category_basis})")
-        parts += [f"- **{label}**: {value}" for label, value in _labelled(match, signals)]
+        parts += [f"- **{label}**: {value}" for label, value in labelled(match, signals)]
         parts += [f"- **gap**: {gap}" for gap in match.gaps]
         parts.append("")
-    for heading, told in _notes(answer):
+    for heading, told in notes_of(answer):
         parts += [f"**{heading}**", "", *(f"- {line}" for line in told), ""]
     return "\n".join(parts).rstrip("\n") + "\n"
 
@@ -111,7 +111,7 @@ def _unknown(answer: Answer) -> Iterator[str]:
 def _full(match: Match, signals: tuple[SignalRule, ...]) -> Iterator[str]:
     yield headline(match)
     yield ""
-    for label, value in (*_labelled(match, signals), *(("gap", gap) for gap in match.gaps)):
+    for label, value in (*labelled(match, signals), *(("gap", gap) for gap in match.gaps)):
         yield _fill(value, f"  {label:<{_LABEL}} ", " " * (_LABEL + 3))
 
 
@@ -124,10 +124,13 @@ def _other(match: Match) -> str:
     return line if len(line) <= WIDTH else f"{line[: WIDTH - 2]}…)"
 
 
-def _labelled(match: Match, signals: tuple[SignalRule, ...]) -> Iterator[tuple[str, str]]:
+def labelled(
+    match: Match, signals: tuple[SignalRule, ...], *, shelf: bool = True
+) -> Iterator[tuple[str, str]]:
+    """What is known of one row, label by label; `shelf` adds the command that shows its ending."""
     inferred = " (inferred)" if match.advice and match.advice_basis == "inferred" else ""
     note, marker, event = match.note.partition("event=")
-    shelf = f" (onhook endings show {match.ending[0]})" if match.ending else ""
+    command = f" (onhook endings show {match.ending[0]})" if match.ending and shelf else ""
     basis = "" if match.origin in {"grammar", "sdk"} else f" ({match.basis})"
     rows = {
         "meaning": match.meaning,
@@ -138,14 +141,15 @@ def _labelled(match: Match, signals: tuple[SignalRule, ...]) -> Iterator[tuple[s
         "read as": match.read_as,
         "event": event if marker else "",
         "note": note.rstrip("; "),
-        "ending": ", ".join(match.ending) + shelf,
+        "ending": ", ".join(match.ending) + command,
         "source": f"{match.source}{basis}",
         "confidence": f"{match.confidence}: {match.how_found}",
     }
     yield from ((label, value) for label, value in rows.items() if value)
 
 
-def _notes(answer: Answer) -> Iterator[tuple[str, list[str]]]:
+def notes_of(answer: Answer) -> Iterator[tuple[str, list[str]]]:
+    """What stands beside the rows, by heading; nothing for a heading without lines."""
     told: tuple[tuple[str, list[str]], ...] = (
         ("Contradictions", list(answer.contradictions)),
         ("Reports of misleading codes", list(map(report_line, answer.reports))),

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from onhook.calls.directory import Directory
 from onhook.server.calling import CallingApi
+from onhook.server.endings_api import EndingsApi
 from onhook.server.own_api import OwnApi
 from onhook.server.settings import ServerSettings
 from onhook.server.surface import Surface
@@ -71,4 +72,5 @@ def make_app(
     calling = CallingApi(directory, switchboard, settings, now, surfaces)
     own = OwnApi(archive, settings, ready, health)
     # Whatever is nobody's is answered by the calling API's own 404, in the form that SDKs can read.
-    return HttpApplication(calling, [*own.routes(), Everything(calling)], public)
+    pages = [*own.routes(), *EndingsApi(settings).routes()]
+    return HttpApplication(calling, [*pages, Everything(calling)], public)

@@ -28,7 +28,7 @@ from onhook.acs.bodies import JSON_WORDS
 from onhook.acs.errors import ApiError, shown
 from onhook.calls.grid import GridDelivery, GridTry, Subscription, SubscriptionRecord, bare
 from onhook.delivery.grid.event_grid import EventGrid, newest_try
-from onhook.server.own_api import check_caller
+from onhook.server.forms import check_caller
 from onhook.server.settings import ServerSettings
 from onhook.store.batch import StoreFailed
 

@@ -30,8 +30,9 @@ def calls_page(records: Iterable[CallRecord]) -> str:
     rows = "".join(_row(record) for record in records)
     if not rows:
         return page("Calls", "<p>No calls yet. Place one with an ACS SDK and reload.</p>")
+    shelf = '<p><a href="/endings">Endings</a> · <a href="/codes">Codes</a></p>'
     head = "<tr><th>Started (UTC)<th>From<th>To<th>Trunk<th>Ended<th>Audio<th>Code<th>What happened</tr>"
-    return page("Calls", f"<table>{head}{rows}</table>")
+    return page("Calls", f"{shelf}<table>{head}{rows}</table>")
 
 
 def call_page(record: CallRecord, explanation: str, ladder_svg: str) -> str:
@@ -44,6 +45,8 @@ def call_page(record: CallRecord, explanation: str, ladder_svg: str) -> str:
             ("/ladder", "ladder"),
         )
     )
+    if record.verdict is not None:
+        links += f' · <a href="/endings/{escape(record.verdict.ending)}">this ending</a>'
     title = f"{record.source or 'no caller id'} → {record.target}"
     body = (
         f'<p><a href="/onhook/calls">All calls</a> · {links}</p><pre>{escape(explanation)}</pre>{ladder_svg}'

@@ -27,7 +27,7 @@ from onhook.acs.errors import ApiError, shown
 from onhook.media.recordings.shelf import KeptFile, Shelf
 from onhook.server.authentication import Authentication
 from onhook.server.exchange import head_of
-from onhook.server.own_api import check_caller
+from onhook.server.forms import check_caller
 from onhook.server.settings import ServerSettings
 
 JSON = "application/json; charset=utf-8"

@@ -91,6 +91,8 @@ class TestForms:
         page = answer.body.decode()
         assert "486/560486" in page
         assert f'href="/onhook/calls/{OPEN}"' in page
+        assert 'href="/endings"' in page
+        assert b'href="/endings/callee-busy"' in (await get(f"/onhook/calls/{BUSY}", accept=BROWSER)).body
 
     async def test_no_calls_yet(self) -> None:
         app = app_of(FakeArchive())
@@ -172,13 +174,6 @@ class TestForms:
             assert answer.status == 200
             assert b"<script" not in answer.body
             assert b"<i>" not in answer.body
-
-    async def test_the_page_of_an_ending(self) -> None:
-        answer = await get("/onhook/endings/callee-busy")
-        assert answer.headers["content-type"] == "text/markdown; charset=utf-8"
-        assert "## What to do" in answer.body.decode()
-        for unknown in ("nothing", "..", "callee-busy.md"):
-            assert (await get(f"/onhook/endings/{unknown}")).status == 404
 
 
 class TestRefusals:
