@@ -46,6 +46,7 @@ bench: setup ## calls a second and legs of audio a core, beside peers in the sam
 	$(BIN)/python bench/calls.py
 	$(BIN)/python bench/incoming.py
 	$(BIN)/python bench/media.py
+	$(BIN)/python bench/explanations.py
 
 clean:
 	rm -rf .venv .onhook

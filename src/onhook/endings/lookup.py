@@ -83,8 +83,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 class _Draft:
     """An answer in the making: rows are kept once, in the order in which they were found."""
 
-    def __init__(self, pages: Pages) -> None:
-        self.pages = pages
+    def __init__(self, pages: Pages, most: int = MAX_MATCHES) -> None:
+        self.pages, self.most = pages, most
         self.rows: dict[int, Match] = {}
         self.others: list[Match] = []
         self.matches: list[Match] = []
@@ -101,7 +101,7 @@ class _Draft:
             if id(row) in self.rows:
                 continue
             self.total += 1
-            if len(self.matches) < MAX_MATCHES:
+            if len(self.matches) < self.most:
                 self.add(from_row(row, how=how, confidence=confidence, pages=self.pages), row)
 
     def add(self, match: Match, row: CodeRow | None = None) -> None:
@@ -109,7 +109,7 @@ class _Draft:
             self.total += 1
         else:
             self.rows[id(row)] = match
-        if len(self.matches) < MAX_MATCHES:
+        if len(self.matches) < self.most:
             self.matches.append(match)
 
 
@@ -152,9 +152,16 @@ def _signals(matches: list[Match]) -> tuple[SignalRule, ...]:
 
 @lru_cache(maxsize=CACHED_PAIRS)
 def explain_pair(code: int | None, subcode: int) -> Match:
-    """The best match for one pair, for reading logs in bulk; never raises."""
-    draft = _Draft(_NO_PAGES)
-    _answer_pair(code, subcode, draft)
+    """The best match for one pair, without what stands beside it; never raises. For many see bulk.py."""
+    return explain_with(code, subcode, _NO_PAGES)
+
+
+def explain_with(code: int | None, subcode: int, pages: Pages) -> Match:
+    """As `explain_pair`, with the pages that explain it; nothing is kept."""
+    draft = _Draft(pages, most=1)
+    _rows_of_pair(code, subcode, draft)
+    if not draft.matches:
+        draft.add(from_decoded(decode(subcode, code), how="", pages=pages))
     return draft.matches[0]
 
 
@@ -225,18 +232,24 @@ def _answer_event(event: str, draft: _Draft) -> None:
 
 
 def _answer_pair(code: int | None, subcode: int, draft: _Draft) -> None:
-    _take_misprint(code, subcode, draft)
-    exact = () if code is None else find_all(code, subcode)
-    draft.take(_of_event(exact, draft.event), "exact pair", "high")
-    if subcode != 0 or not exact:
-        sole = code is None and len({row.code for row in by_subcode(subcode)} - {None, 200}) <= 1
-        draft.take(_of_event(by_subcode(subcode), draft.event), "exact subcode", "high" if sole else "medium")
+    exact = _rows_of_pair(code, subcode, draft)
     _contradicting_rows(code, subcode, draft)
     if not draft.matches:
         _decode(subcode, code, draft)
     if code is not None and not exact:
         only = [row for row in by_code(code) if row.subcode is None]
         draft.take(sorted(only, key=_bare), "code alone", "low")
+
+
+def _rows_of_pair(code: int | None, subcode: int, draft: _Draft) -> bool:
+    """Take the rows of the pair, then those of the subcode; says whether the pair itself is listed."""
+    _take_misprint(code, subcode, draft)
+    exact = () if code is None else find_all(code, subcode)
+    draft.take(_of_event(exact, draft.event), "exact pair", "high")
+    if subcode != 0 or not exact:
+        sole = code is None and len({row.code for row in by_subcode(subcode)} - {None, 200}) <= 1
+        draft.take(_of_event(by_subcode(subcode), draft.event), "exact subcode", "high" if sole else "medium")
+    return bool(exact)
 
 
 def _of_event(rows: Iterable[CodeRow], event: str) -> list[CodeRow]:
