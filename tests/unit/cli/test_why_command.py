@@ -15,7 +15,10 @@ from onhook.cli import colours, main
 from onhook.cli.outcome import Exit
 from onhook.endings.codes import rows
 from onhook.endings.judge import judge
+from onhook.endings.lookup import look_up
 from onhook.endings.match import pair_text
+from onhook.endings.pages import pages_by_codes
+from onhook.endings.render_answer import answer_text
 from onhook.store.batch import Batch
 from onhook.store.sqlite import SqliteStore
 from timelines import Story
@@ -277,7 +280,7 @@ class TestColours:
 def test_all_rows_of_the_catalogue_are_explained_on_one_screen_each(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Each of the 861 rows through the command, as text and as JSON; no row without meaning or advice."""
+    """Each of the 861 rows through the command; no row without meaning or advice, no screen too long."""
     asked = 0
     for row in rows():
         text = f"{row.code}/{row.subcode}"
@@ -285,7 +288,7 @@ def test_all_rows_of_the_catalogue_are_explained_on_one_screen_each(
             text = f"subcode {row.subcode}"
         elif row.subcode is None:
             text = f"{row.code} {row.name.partition(' (')[0]}"
-        screen = say(capsys, "why", text)
+        screen = answer_text(look_up(text, pages_by_codes()))
         assert len(screen.splitlines()) <= 40, (text, len(screen.splitlines()))
         told = json.loads(say(capsys, "why", text, "--json"))
         found = told if isinstance(told, list) else [told]

@@ -162,7 +162,7 @@ def test_how_it_was_found_and_how_far_to_trust_it_are_the_callers() -> None:
         ((486, 60486), ("callee-busy",)),
         ((480, 560480), ()),
         ((603, None), ()),
-        ((None, 7000), ()),
+        ((None, 7000), ("ended-by-app", "ended-by-bot")),
     ],
 )
 def test_pages_are_found_by_the_right_pair(
