@@ -21,6 +21,7 @@ from onhook.config.table import REQUIRED, Setting, as_toml, settings
 from onhook.endings.codes import CodeRow, rows
 from onhook.endings.match import pair_text
 from onhook.endings.pages import pages
+from onhook.endings.reference import signals_and_tips
 from onhook.lab.cards import cards_markdown
 from onhook.machine import Machine, diagram
 
@@ -157,7 +158,8 @@ def codes() -> str:
     ):
         parts.append(f"\n## {FAMILIES[family]}\n\n")
         parts.append(
-            "| Code/subcode | Name | Category | Meaning | Advice | Source |\n|---|---|---|---|---|---|\n"
+            "| Code/subcode | Name | Category | Meaning | Advice | Source | Basis |\n"
+            "|---|---|---|---|---|---|---|\n"
         )
         parts += [_code_line(row) for row in found]
     return "".join(parts)
@@ -171,15 +173,18 @@ def _code_line(row: CodeRow) -> str:
     category = f"{row.category or '–'}{'*' if row.category_basis == 'inferred' else ''}"
     advice = f"{row.advice or '–'}{'*' if row.advice_basis == 'inferred' else ''}"
     pair = pair_text(row.code, row.subcode)
-    return f"| {' | '.join(map(cell, (pair, row.name, category, row.meaning, advice, row.source)))} |\n"
+    cells = (pair, row.name, category, row.meaning, advice, row.source, row.basis)
+    return f"| {' | '.join(map(cell, cells))} |\n"
 
 
 CODES = """\
 # Codes
 
 A code is a symptom; which ending it belongs to is told by the evidence (see [endings](endings.md)). The pair
-of code and subcode is the key. `*` marks what is inferred by us, – what the sources leave empty. To look one
-up: `onhook why 560486`.
+of code and subcode is the key. `*` marks what is inferred by us, – what the sources leave empty. The basis
+of a row is a page of Microsoft's (documented), or a table inside a query that Microsoft publishes. What the
+wire shows, what the documents dispute and where codes mislead is in [signals and tips](signals-and-tips.md).
+To look one up: `onhook why 560486`, or `/codes/486/560486` on the server.
 """
 
 
@@ -239,6 +244,9 @@ OUTPUTS: dict[str, Callable[[], str]] = {
     "docs/reference/configuration.md": configuration,
     "docs/reference/commands.md": commands,
     "docs/reference/codes.md": codes,
+    "docs/reference/signals-and-tips.md": lambda: (
+        made_from("src/onhook/endings/tables/") + signals_and_tips()
+    ),
     "docs/reference/endings.md": endings,
     "docs/reference/machines.md": diagrams,
     "docs/reference/test-numbers.md": cards_markdown,

@@ -39,6 +39,7 @@ from onhook.endings.match import (
 from onhook.endings.names import Found, correct, one_edit_away, search, search_some, squash, tokens
 from onhook.endings.question import read
 from onhook.endings.question_errors import faults
+from onhook.endings.tips import Tip, tips_for
 from onhook.endings.verdict import Confidence
 
 MAX_MATCHES = 25
@@ -76,6 +77,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """Public reports in which these codes pointed at the wrong cause."""
     signals: tuple[SignalRule, ...] = ()
     """What on the wire the best pair stands for."""
+    tips: tuple[Tip, ...] = ()
+    """Tips of the troubleshooting pages that go with the best pair."""
     calls: tuple[str, ...] = ()
     """Ids of calls that stand in the question."""
 
@@ -127,6 +130,7 @@ def look_up(text: str, pages: Pages = _NO_PAGES) -> Answer:
         draft.reports += reports_about(asked, question.text)
     if not draft.matches and not draft.remarks:
         draft.remarks.append("No code, name, SIP status or Q.850 cause could be read.")
+    pair = _pair(draft.matches)
     return Answer(
         query=_shown(question),
         understood=tuple(_said(asked) for asked in question.asked),
@@ -138,16 +142,16 @@ def look_up(text: str, pages: Pages = _NO_PAGES) -> Answer:
         remarks=tuple(dict.fromkeys(draft.remarks)),
         nearest_layer=draft.nearest_layer,
         reports=tuple(dict.fromkeys(draft.reports)),
-        signals=_signals(draft.matches),
+        signals=tuple(signals_of(*pair)) if pair else (),
+        tips=tuple(tips_for(*pair)) if pair else (),
         calls=question.calls,
     )
 
 
-def _signals(matches: list[Match]) -> tuple[SignalRule, ...]:
-    """Of the best match alone; of many SIP statuses only those that are asked for reach here."""
-    if not matches or matches[0].subcode is None:
-        return ()
-    return tuple(signals_of(matches[0].code, matches[0].subcode))
+def _pair(matches: list[Match]) -> tuple[int | None, int] | None:
+    """The pair of the best match, if it has one."""
+    best = matches[0] if matches else None
+    return None if best is None or best.subcode is None else (best.code, best.subcode)
 
 
 @lru_cache(maxsize=CACHED_PAIRS)

@@ -86,7 +86,7 @@ def bullets(exhibits: tuple[Exhibit, ...]) -> list[str]:
     """Evidence as a list in Markdown, with an empty line after it."""
     lines: list[str] = []
     for told in exhibits:
-        seen, shows = _code(told.seen), _escaped(told.shows)
+        seen, shows = _code(told.seen), escaped(told.shows)
         lines.append(f"- **#{told.fact}** +{told.at_seconds:.3f} s {seen}: {shows}")
     return [*lines, ""]
 
@@ -99,7 +99,8 @@ def _code(text: str) -> str:
     return f"{fence}{pad}{text}{pad}{fence}"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Text of strangers in Markdown: nothing in it is markup."""
     return re.sub(r"([\\`*_\[\]<>#|])", r"\\\1", text)
 
 

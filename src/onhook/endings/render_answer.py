@@ -40,6 +40,7 @@ def answer_dict(answer: Answer) -> dict[str, Any] | list[dict[str, Any]]:
         "nearest_layer": answer.nearest_layer,
         "reports": msgspec.to_builtins(answer.reports),
         "signals": msgspec.to_builtins(answer.signals),
+        "tips": [{"tip": tip.id, "title": tip.title, "tell": tip.tell} for tip in answer.tips],
         "calls": answer.calls,
     }
     rows: list[dict[str, Any]] = [msgspec.to_builtins(match) | notes for match in answer.matches]
@@ -152,6 +153,7 @@ def notes_of(answer: Answer) -> Iterator[tuple[str, list[str]]]:
     """What stands beside the rows, by heading; nothing for a heading without lines."""
     told: tuple[tuple[str, list[str]], ...] = (
         ("Contradictions", list(answer.contradictions)),
+        ("Tips", [f"{tip.id} {tip.title}: {tip.tell}" for tip in answer.tips]),
         ("Reports of misleading codes", list(map(report_line, answer.reports))),
         ("Remarks", list(answer.remarks)),
         ("Did you mean", list(answer.suggestions)),

@@ -2,7 +2,8 @@
 
 from onhook.endings.failures import Failure, Failures
 from onhook.endings.quality import LegQuality
-from onhook.endings.render import WIDTH, bullets, exhibit_line, hung, wrapped
+from onhook.endings.render import WIDTH, bullets, escaped, exhibit_line, hung, wrapped
+from onhook.endings.tips_shown import TipShown
 
 RATING_WORDS = {
     "good": "good",
@@ -118,3 +119,17 @@ def failures_markdown(failures: Failures) -> str:
 def _left_out(failures: Failures) -> list[str]:
     count = failures.left_out
     return [f"{count} more operations failed; they are left out here."] if count else []
+
+
+def tips_text(tips: tuple[TipShown, ...], *, width: int = WIDTH) -> str:
+    """For a terminal; empty if the call shows none."""
+    if not tips:
+        return ""
+    return "\n".join(["Tips of the troubleshooting pages", *hung([tip.line() for tip in tips], width)]) + "\n"
+
+
+def tips_markdown(tips: tuple[TipShown, ...]) -> str:
+    if not tips:
+        return ""
+    lines = [f"- **{tip.tip}** {escaped(tip.line().removeprefix(tip.tip).strip())}" for tip in tips]
+    return "\n".join(["## Tips of the troubleshooting pages", "", *lines]) + "\n"

@@ -11,7 +11,15 @@ from onhook.endings.ladder_svg import draw_svg
 from onhook.endings.quality import LegQuality, quality_of
 from onhook.endings.quality import as_dict as leg_as_dict
 from onhook.endings.render import render_markdown, render_text
-from onhook.endings.render_parts import audio_markdown, audio_text, failures_markdown, failures_text
+from onhook.endings.render_parts import (
+    audio_markdown,
+    audio_text,
+    failures_markdown,
+    failures_text,
+    tips_markdown,
+    tips_text,
+)
+from onhook.endings.tips_shown import TipShown, tips_of_call
 from onhook.facts import Timeline
 from onhook.server.discretion import without_queries
 
@@ -32,15 +40,21 @@ class Told(NamedTuple):
     failures: Failures
     """Operations that failed within the call, open or not."""
     quality: tuple[LegQuality, ...]
+    tips: tuple[TipShown, ...] = ()
+    """Tips of the troubleshooting pages that the call shows."""
 
     def text(self) -> str:
         told = f"{STILL_OPEN}\n" if self.explanation is None else render_text(self.explanation)
-        parts = (told, audio_text(self.quality), failures_text(self.failures), self.ladder())
+        beside = (audio_text(self.quality), failures_text(self.failures), tips_text(self.tips))
+        parts = (told, *beside, self.ladder())
         return discreet("\n".join(filter(None, parts)))
 
     def markdown(self) -> str:
         beside = "\n".join(
-            filter(None, (audio_markdown(self.quality), failures_markdown(self.failures)))
+            filter(
+                None,
+                (audio_markdown(self.quality), failures_markdown(self.failures), tips_markdown(self.tips)),
+            )
         ).rstrip("\n")
         if self.explanation is None:
             below = f"{beside}\n\n" if beside else ""
@@ -54,6 +68,7 @@ class Told(NamedTuple):
             "audio": [leg_as_dict(leg) for leg in self.quality],
             "failed_operations": [failure.as_dict() for failure in self.failures.told],
             "failed_operations_left_out": self.failures.left_out,
+            "tips": [tip.as_dict() for tip in self.tips],
         }
         shown: dict[str, Any] = without_queries(told | about | beside)
         return shown
@@ -69,4 +84,8 @@ def tell(record: CallRecord, timeline: Timeline) -> Told:
     """A call that is over is judged again, by the rules of today and with what came in after its end."""
     over = record.ended_at is not None
     explanation = explain(judge(timeline), timeline) if over else None
-    return Told(record, timeline, explanation, failures_of(timeline), quality_of(timeline))
+    failures = failures_of(timeline)
+    endings = [failure.explanation.ending for failure in failures.told]
+    endings += [explanation.ending] if explanation is not None else []
+    tips = tips_of_call(timeline, endings)
+    return Told(record, timeline, explanation, failures, quality_of(timeline), tips)

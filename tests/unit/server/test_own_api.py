@@ -139,6 +139,7 @@ class TestForms:
             assert {"name", "meaning", "category", "advice", "source", "confidence"} <= set(why)
             assert why["evidence"]
             assert (why["call"], why["open"]) == (BUSY, False)
+            assert why["tips"] == []
         markdown = await get(f"/onhook/calls/{BUSY}/why?format=markdown")
         assert markdown.headers["content-type"] == "text/markdown; charset=utf-8"
         assert markdown.body.startswith(b"# 486/560486")
@@ -154,6 +155,7 @@ class TestForms:
             "audio": [],
             "failed_operations": [],
             "failed_operations_left_out": 0,
+            "tips": [],
         }
 
     async def test_ladders(self) -> None:
@@ -174,6 +176,16 @@ class TestForms:
             assert answer.status == 200
             assert b"<script" not in answer.body
             assert b"<i>" not in answer.body
+
+    async def test_a_tip_that_the_call_shows_stands_with_its_evidence(self) -> None:
+        story = Story().invite().wait(0.1).response(603, "Decline").ack()
+        app = app_of(FakeArchive((record(BUSY, judge(story.facts)), story.facts)))
+        told = (await get(f"/onhook/calls/{BUSY}/why?format=json", app=app)).json()["tips"]
+        assert [(one["tip"], one["evidence"][0]["fact"]) for one in told] == [("F1", 2)]
+        text = (await get(f"/onhook/calls/{BUSY}/why", app=app)).body.decode()
+        assert "Tips of the troubleshooting pages\n  F1 Stopped as spam or fraud: " in text
+        markdown = (await get(f"/onhook/calls/{BUSY}/why?format=markdown", app=app)).body.decode()
+        assert "## Tips of the troubleshooting pages\n\n- **F1** Stopped as spam or fraud: " in markdown
 
 
 class TestRefusals:

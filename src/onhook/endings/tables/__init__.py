@@ -8,6 +8,7 @@ categories   categories for pairs that the sources leave without one (inferred)
 families     what the digits of a subcode, or a code alone, tell
 disputes     where documents contradict each other, or themselves, in words
 reports      public reports of codes that mislead
+tips         tips and known issues of the troubleshooting pages, and how each is checked
 signals      which pair stands for which event on the wire
 faults       what keeps an SDK from an answer, by words of its exceptions
 aliases      misprints and second spellings: read, explained, never emitted
