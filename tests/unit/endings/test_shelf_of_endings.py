@@ -84,7 +84,7 @@ class TestPage:
         assert told.items() >= summary_of(page).items()
         assert tuple(told["sections"]) == SECTIONS
         assert told["provoked"] is not bool(told["why_not_provoked"])
-        assert bool(told["signals"]) is not bool(page.front.events)
+        assert not (told["signals"] and page.front.events)
         text = page_text(page)
         assert text.startswith(f"{ending} · {codes_text(page)} · {page.front.name} · fault: ")
         assert all(f"\n{heading}\n" in text for heading in SECTIONS)
