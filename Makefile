@@ -47,6 +47,7 @@ bench: setup ## calls a second and legs of audio a core, beside peers in the sam
 	$(BIN)/python bench/incoming.py
 	$(BIN)/python bench/media.py
 	$(BIN)/python bench/explanations.py
+	$(BIN)/python bench/recognition.py
 
 clean:
 	rm -rf .venv .onhook

@@ -89,3 +89,14 @@ async def test_legs_of_every_engine_are_served_and_measured() -> None:
         assert row["easy"]["cpu_ms"] > 0
         assert row["easy"]["came"] >= 0.5 * row["easy"]["legs"] * 50, row  # a busy machine may lose some
     assert all(row["easy"]["loop_ms"]["most"] > 0 for row in rows if row["engine"] == "onhook")
+
+
+async def test_one_voice_is_recognised_and_counted() -> None:
+    status, said, progress = await run("recognition.py", "--quick", "--json")
+    assert status == 0, progress
+    told: dict[str, Any] = json.loads(said)
+    (score,) = told["scores"]
+    assert (score["menu"], score["voices"], score["said"]) == ("three choices", "eSpeak", 3)
+    assert score["right"] + score["wrong"] + score["rejected"] == pytest.approx(1, abs=0.01)
+    assert score["right"] > 0.5
+    assert told["noises"]["played"] == 8
