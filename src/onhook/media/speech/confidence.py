@@ -4,7 +4,8 @@ A recogniser that knows a few phrases finds one of them in everything. So the sa
 phones, by nobody's dictionary, and the two readings are compared: how much likelier the free one is, whether
 the words cover what was speech and no more, and how far their phones are from the free ones. What each of
 these says was fitted (logistic regression) to 3,144 readings of words, other words, sentences and noises by
-ten synthetic voices at telephone quality; bench/recognition.py measures what comes of it (docs/benchmarks.md).
+ten synthetic voices at telephone quality. bench/recognition.py measures what comes of it (see
+docs/benchmarks.md).
 """
 
 from collections.abc import Sequence

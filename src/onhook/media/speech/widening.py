@@ -4,8 +4,8 @@ A telephone carries 300 to 3,400 Hz. What tells /s/ and /f/ from silence lies ab
 as "it". Noise is put there that follows the loudness of the highest band that is left, the more the larger
 that band's share is; and a little noise everywhere, as between silence and speech the model knows no steps.
 Measured with the twenty keywords of bench/recognition.py at telephone quality: of eSpeak's six voices 82 % of
-the words were found instead of 48 %, of flite's four 99 instead of 95 %. With the confidence that is asked for
-it was 55 instead of 34 %, and 98 instead of 86 % (docs/benchmarks.md).
+the words were found instead of 48 %, of flite's four 99 instead of 95 %. Sure enough to count
+were 55 instead of 34 %, and 98 instead of 86 % (docs/benchmarks.md).
 """
 
 from typing import Final
