@@ -11,14 +11,16 @@ from onhook.cli import colours
 from onhook.cli.outcome import CommandError, Exit
 from onhook.cli.output import print_json, say
 from onhook.endings.lookup import look_up
-from onhook.endings.pages import pages_by_codes
+from onhook.endings.pages import pages, pages_by_codes
 from onhook.endings.render_answer import answer_dict, answer_markdown, answer_text
+from onhook.endings.shelf import search_pages
 
 CALL_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 BEGINNING = re.compile(r"(?=.*[a-f-])[0-9a-f]{8}(-[0-9a-f]{0,4}){0,4}[0-9a-f]{0,8}", re.IGNORECASE)
 """The first characters of a call's id, eight or more: digits alone are a code."""
 MAX_READ = 65_536
 """Characters read from standard input, or bytes of a file."""
+MAX_ENDINGS = 5
 NO_TEXT = (
     "say what to explain: a code such as 486/560486, a call's id, `last`, a file, or pipe something in. "
     "See `onhook why --help`."
@@ -30,6 +32,10 @@ def why(words: list[str], config: str | None, form: str) -> int:
     text = _text(words)
     if text == "last" or CALL_ID.fullmatch(text) or BEGINNING.fullmatch(text):
         return _call(text, config, form)
+    if text.lower() in pages():
+        from onhook.cli.endings import show  # noqa: PLC0415  # most questions are about codes
+
+        return show(text, form)
     answer = look_up(text, pages_by_codes())
     kept = _kept(answer.calls, config)
     if form == "json":
@@ -37,8 +43,16 @@ def why(words: list[str], config: str | None, form: str) -> int:
     elif form == "markdown":
         say(answer_markdown(answer).rstrip("\n"))
     else:
-        _show(answer_text(answer) + "".join(f"\nThis call is kept here: onhook why {one}\n" for one in kept))
+        told = "".join(f"\nThis call is kept here: onhook why {one}\n" for one in kept)
+        _show(answer_text(answer) + told + ("" if answer.matches else _endings_like(text)))
     return Exit.DONE if answer.matches else Exit.NO
+
+
+def _endings_like(text: str) -> str:
+    """Endings that fit words which no table of codes has."""
+    found = search_pages(text)
+    names = [hit.page.id for hit in found.hits[:MAX_ENDINGS]] or list(found.suggestions)
+    return f"\nEndings that fit: {', '.join(names)} (onhook endings show ENDING)\n" if names else ""
 
 
 def _text(words: list[str]) -> str:

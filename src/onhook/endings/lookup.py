@@ -20,10 +20,12 @@ from onhook.endings.codes import (
     category_of,
     find_all,
     known_subcodes,
+    q850_causes,
     q850_name,
     q850_to_sip,
     read_category,
     sip_phrase,
+    sip_statuses,
     sip_to_q850,
 )
 from onhook.endings.grammar import MAX_SUBCODE, decode
@@ -372,6 +374,8 @@ def _answer_words(asked: Asked, draft: _Draft) -> None:
     found, how = _search(asked, draft)
     is_phrase = asked.code is not None and squash("".join(asked.words)) == squash(sip_phrase(asked.code))
     exact = bool(found) and found[0].fit == "name"
+    if not exact and asked.code is None and _answer_phrase(asked.words, draft):
+        return
     for one in found:
         if exact and one.fit not in {"name", "event"}:
             break
@@ -386,6 +390,19 @@ def _answer_words(asked: Asked, draft: _Draft) -> None:
         draft.remarks.append(f"Not known: no row has the words {' '.join(asked.words)}.")
     elif len({match.code for match in draft.matches}) > 1 and asked.code is None:
         draft.remarks.append("Several codes fit these words; give the code too.")
+
+
+def _answer_phrase(words: tuple[str, ...], draft: _Draft) -> bool:
+    """A reason phrase of SIP or a name of Q.850, as headers and logs of gateways have them: "User busy"."""
+    wanted = squash("".join(words))
+    causes = [cause for cause, known in q850_causes().items() if squash(known.name) == wanted]
+    statuses = [status for status, known in sip_statuses().items() if squash(known.phrase) == wanted]
+    for cause in causes:
+        draft.remarks.append(f"This is the name of Q.850 cause {cause}.")
+        statuses += [mapped for mapped in (_answer_cause(cause, draft),) if mapped is not None]
+    for status in dict.fromkeys(statuses):
+        _answer_status(status, draft)
+    return bool(causes or statuses)
 
 
 def _search(asked: Asked, draft: _Draft) -> tuple[list[Found], str]:

@@ -151,7 +151,9 @@ def labelled(
 
 def notes_of(answer: Answer) -> Iterator[tuple[str, list[str]]]:
     """What stands beside the rows, by heading; nothing for a heading without lines."""
+    nearest = [answer.nearest_layer] if answer.nearest_layer and not answer.known and answer.matches else []
     told: tuple[tuple[str, list[str]], ...] = (
+        ("Nearest layer", nearest),
         ("Contradictions", list(answer.contradictions)),
         ("Tips", [f"{tip.id} {tip.title}: {tip.tell}" for tip in answer.tips]),
         ("Reports of misleading codes", list(map(report_line, answer.reports))),

@@ -178,6 +178,23 @@ def test_no_standard_input_at_all(
     assert "cannot read standard input: gone" in capsys.readouterr().err
 
 
+def test_the_id_of_an_ending_shows_its_page(capsys: pytest.CaptureFixture[str]) -> None:
+    assert say(capsys, "why", "Callee-Busy").startswith("callee-busy · 486/560486 · The callee was busy")
+    assert json.loads(say(capsys, "why", "rang-out", "--json"))["ending"] == "rang-out"
+
+
+def test_words_of_no_code_lead_to_endings(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["why", "nobody picked up the phone"]) == Exit.NO
+    assert capsys.readouterr().out.startswith("Not known: nobody picked up the phone")
+    assert main(["why", "rang-oot"]) == Exit.NO
+    assert "Endings that fit: rang-out" in capsys.readouterr().out
+
+
+def test_an_unlisted_number_is_told_with_its_nearest_layer(capsys: pytest.CaptureFixture[str]) -> None:
+    out = say(capsys, "why", "8599")
+    assert "Nearest layer:\n  Call Automation" in out
+
+
 def test_a_file_is_read(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     result = {"code": 400, "subCode": 8535, "message": "x"}
     event = {"type": "Microsoft.Communication.PlayFailed", "data": {"resultInformation": result}}

@@ -226,3 +226,18 @@ def test_the_words_error_code_add_nothing_to_a_number() -> None:
 def test_codes_of_the_platform_that_are_also_sip_statuses_keep_their_own_meaning() -> None:
     assert best("491").name == "Local network trouble"
     assert best("SIP/2.0 491 Request Pending").subcode == 560491
+
+
+@pytest.mark.parametrize(
+    ("text", "pair", "said"),
+    [
+        ("User busy", (486, 560486), "Q.850 cause 17"),
+        ("no circuit or channel available", (503, 560503), "Q.850 cause 34"),
+        ("Normal call clearing", (0, 560000), "Q.850 cause 16"),
+        ("Address Incomplete", (484, 560484), ""),
+    ],
+)
+def test_the_name_of_a_cause_or_a_phrase_is_enough(text: str, pair: tuple[int, int], said: str) -> None:
+    answer = look_up(text)
+    assert (answer.matches[0].code, answer.matches[0].subcode) == pair
+    assert any(said in remark for remark in (*answer.remarks, ""))
