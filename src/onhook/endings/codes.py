@@ -235,6 +235,16 @@ def read_category(text: str) -> str:
 
 
 @cache
+def second_spellings() -> dict[str, tuple[str, str]]:
+    """Categories and codes as some interface or page has them: what to read, and why ("200": "0")."""
+    return {
+        line["printed"]: (line["read_as"], line["why"])
+        for line in read_table("aliases")
+        if line["kind"] in {"category", "code"}
+    }
+
+
+@cache
 def category_rules() -> tuple[CategoryRule, ...]:
     return tuple(
         msgspec.convert(

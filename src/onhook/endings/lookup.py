@@ -24,6 +24,8 @@ from onhook.endings.codes import (
     q850_name,
     q850_to_sip,
     read_category,
+    rows,
+    second_spellings,
     sip_phrase,
     sip_statuses,
     sip_to_q850,
@@ -52,6 +54,14 @@ CATEGORIES = frozenset(
     {"Success", "ExpectedError", "UnexpectedClientError", "UnexpectedServerError", "Failure"}
 )
 """The four of the documents, and the one word `Failure` that an older page uses."""
+
+_CATEGORY_SAYS = {
+    "Success": "the call ended as calls should, busy and cancelled ones included.",
+    "ExpectedError": "an error that belongs to normal use; mend the input or the set-up.",
+    "UnexpectedClientError": "an error on the side of the client or the trunk; trying again can help.",
+    "UnexpectedServerError": "an error inside the service or behind the trunk.",
+    "Failure": "any of the three errors; the kind is not told.",
+}
 
 _NO_PAGES: Pages = {}
 _FIT_CONFIDENCE: dict[str, Confidence] = {
@@ -223,8 +233,8 @@ def _answer_http(asked: Asked, draft: _Draft) -> None:
     listed = [row for row in by_code(status) if row.subcode is None] if status is not None else []
     named = [row for row in listed if asked.words and squash(row.name) == squash("".join(asked.words))]
     of_api = sorted((row for row in listed if row.family == "call-automation"), key=_bare)
-    for rows, how in ((named, "name and status of the refusal"), (of_api, "status of the refusal")):
-        draft.take(rows, how, "high" if rows is named else "medium")
+    draft.take(named, "name and status of the refusal", "high")
+    draft.take(of_api, "status of the refusal", "medium")
     draft.remarks.append(f"The request was refused with HTTP status {status}; the refusal gives no subcode.")
 
 
@@ -240,11 +250,20 @@ def _answer_event(event: str, draft: _Draft) -> None:
 def _answer_pair(code: int | None, subcode: int, draft: _Draft) -> None:
     exact = _rows_of_pair(code, subcode, draft)
     _contradicting_rows(code, subcode, draft)
+    if code == 200 and any(row.code == 0 for row in by_subcode(subcode)):
+        _name_spelling("200", draft)
     if not draft.matches:
         _decode(subcode, code, draft)
     if code is not None and not exact:
         only = [row for row in by_code(code) if row.subcode is None]
         draft.take(sorted(only, key=_bare), "code alone", "low")
+
+
+def _name_spelling(printed: str, draft: _Draft) -> None:
+    """Say that a code or category is a second spelling, if it is one."""
+    read_as, why = second_spellings().get(printed.strip(), ("", ""))
+    if why:
+        draft.remarks.append(f"{printed.strip()} is read as {read_as}. {why}")
 
 
 def _rows_of_pair(code: int | None, subcode: int, draft: _Draft) -> bool:
@@ -395,6 +414,10 @@ def _answer_words(asked: Asked, draft: _Draft) -> None:
 def _answer_phrase(words: tuple[str, ...], draft: _Draft) -> bool:
     """A reason phrase of SIP or a name of Q.850, as headers and logs of gateways have them: "User busy"."""
     wanted = squash("".join(words))
+    spelt = next((name for name in (*CATEGORIES, *second_spellings()) if squash(name) == wanted), "")
+    if spelt:
+        _answer_category(spelt, draft)
+        return True
     causes = [cause for cause, known in q850_causes().items() if squash(known.name) == wanted]
     statuses = [status for status, known in sip_statuses().items() if squash(known.phrase) == wanted]
     for cause in causes:
@@ -403,6 +426,14 @@ def _answer_phrase(words: tuple[str, ...], draft: _Draft) -> bool:
     for status in dict.fromkeys(statuses):
         _answer_status(status, draft)
     return bool(causes or statuses)
+
+
+def _answer_category(spelt: str, draft: _Draft) -> None:
+    """What a category says; the rows that have it are too many to list."""
+    _name_spelling(spelt, draft)
+    category = read_category(spelt)
+    count = sum(1 for row in rows() if row.category == category)
+    draft.remarks.append(f"{category} is a category: {_CATEGORY_SAYS[category]} {count} rows have it.")
 
 
 def _search(asked: Asked, draft: _Draft) -> tuple[list[Found], str]:
@@ -487,6 +518,7 @@ def _compare(asked: Asked, draft: _Draft) -> None:
     if status is not None and digits.sip_status is not None and digits.sip_status != status:
         say(f"Subcode {asked.subcode} means SIP {digits.sip_status}, but the SIP details say {status}.")
     if asked.category:
+        _name_spelling(asked.category, draft)
         told, listed = read_category(asked.category), category_of(asked.code, asked.subcode)
         agrees = told in {listed.name, "Failure"} and (told != "Failure" or listed.name != "Success")
         if listed.name and told in CATEGORIES and not agrees:

@@ -431,3 +431,32 @@ def test_any_json_is_answered(value: object) -> None:
 def test_any_mixture_of_familiar_parts_is_answered(parts: list[str]) -> None:
     answer = look_up("".join(parts))
     assert answer.query == "".join(parts).strip()
+
+
+# --- second spellings ---
+
+
+def test_a_misspelt_category_is_read_and_named() -> None:
+    answer = look_up('{"code": 410, "subCode": 3111, "resultCategories": ["UnxpectedClientError"]}')
+    assert answer.matches[0].category == "UnexpectedClientError"
+    assert any(remark.startswith("UnxpectedClientError is read as Unexpected") for remark in answer.remarks)
+    assert not any("The report says" in line for line in answer.contradictions)
+
+
+def test_code_200_is_read_as_0_and_named() -> None:
+    assert any(remark.startswith("200 is read as 0.") for remark in look_up("200/7000").remarks)
+    assert not any("is read as" in remark for remark in look_up("0/7000").remarks)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("ExpectedError", "belongs to normal use"),
+        ("UnxpectedClientError", "UnexpectedClientError is a category"),
+        ("Failure", "any of the three errors"),
+    ],
+)
+def test_a_category_alone_is_told(text: str, said: str) -> None:
+    answer = look_up(text)
+    assert not answer.known
+    assert any(said in remark for remark in answer.remarks)
