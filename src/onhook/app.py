@@ -40,8 +40,9 @@ from onhook.delivery.grid.event_grid import EventGrid
 from onhook.delivery.grid.surroundings import Sources as GridSources
 from onhook.delivery.refused_networks import RefusedNetworks
 from onhook.lab.carrier import Carrier
+from onhook.lab.clock import Clock, MediaOnClock
+from onhook.lab.skipping import Skipping
 from onhook.media.recordings.shelf import Shelf
-from onhook.media.studio import Studio
 from onhook.net.network import Network
 from onhook.server.app import make_app
 from onhook.server.authentication import Authentication
@@ -91,6 +92,9 @@ class Running:
     carrier: Carrier | None
     certificates: CertificatePaths | None
     identities: Identities
+    grid: EventGrid
+    skipping: Skipping | None
+    """None without the built-in carrier: time is skipped for its calls only."""
 
     @property
     def url(self) -> str:
@@ -128,22 +132,18 @@ def time_ordered_guid(now: float) -> str:
 async def running(config: Config) -> AsyncGenerator[Running, None]:
     """Start everything in order, and stop it in the opposite one. Raises OSError for a port that is taken."""
     _allow_many_files()
-    now = clock()
-    sources = Sources(now=now, guid=lambda: time_ordered_guid(now()), seed=lambda: secrets.token_hex(16))
+    now = clock()  # the world's; calls, and what is told of them, go by a clock that can be moved on
+    calls_clock = Clock(now)
+    sources = _sources(calls_clock)
     async with contextlib.AsyncExitStack() as stack:
         certificates = _certificates(config)
-        store = _open_store(config)
-        stack.callback(store.close)
-        journal = Journal(store)
-        stack.callback(journal.flush)
+        store, journal = _open_store(config, stack)
         keys = _token_keys(config, now())
         authorize = _authorization(config, keys, store, now)
-        courier = _courier(config, journal, now, certificates, authorize)
-        courier.start()
-        stack.push_async_callback(courier.close)
+        courier = _courier(config, journal, calls_clock.now, certificates, authorize)
         grid = _event_grid(config, store, journal, sources, certificates)
-        stack.push_async_callback(grid.close)
-        carrier = await _start_carrier(config, stack)
+        _post(courier, grid, stack)
+        carrier = await _start_carrier(config, calls_clock, stack)
         network = await _start_network(config, stack)
         made = await make_studio(_surroundings(config, now, certificates, keys), stack)
         shelf = _shelf(config)
@@ -152,7 +152,7 @@ async def running(config: Config) -> AsyncGenerator[Running, None]:
             config,
             routing=routing,
             network=network,
-            studio=made.studio,
+            media=MediaOnClock(made.studio, calls_clock),
             store=store,
             journal=journal,
             courier=courier,
@@ -164,7 +164,7 @@ async def running(config: Config) -> AsyncGenerator[Running, None]:
         routing.follow(switch.reroute)
         switch.recover()
         await made.recordings.recover()
-        identities = _identities(config, store, keys, sources)
+        identities = _identities(config, store, keys, now, sources.guid)
         settings = server_settings(config)
         application = make_app(
             config.directory,
@@ -177,13 +177,23 @@ async def running(config: Config) -> AsyncGenerator[Running, None]:
             surfaces=(identity_surface(identities), phone_surface(), sip_routing_surface(routing)),
             public=[*keys.routes(), *GridApi(grid, settings).routes(), *_recordings(config, shelf, now)],
         )
-        http = await _start_http(config, application, certificates, stack)
+        skipping = _skipping(config, calls_clock, switch, carrier, (courier, grid))
+        http = await _start_http(config, application, certificates, stack, skipping)
         keys.url = _own_url(config, http.port)
         grid.start(keys.url, config.subscriptions)
         _in_the_background(stack, _clean(store, keys, now, config.store.retention_days))
         _in_the_background(stack, _clean_recordings(shelf, now, config.recording.retention_hours))
+        _in_the_background(stack, _skip_waits(config, skipping))
         stack.enter_context(_seldom_collecting())
-        yield Running(config, switch, store, courier, network, http, carrier, certificates, identities)
+        yield Running(
+            config, switch, store, courier, network, http, carrier, certificates, identities, grid, skipping
+        )
+
+
+def _sources(clock: Clock) -> Sources:
+    return Sources(
+        now=clock.now, guid=lambda: time_ordered_guid(clock.real()), seed=lambda: secrets.token_hex(16)
+    )
 
 
 def _switch(
@@ -191,7 +201,7 @@ def _switch(
     *,
     routing: LiveRouting,
     network: Network,
-    studio: Studio,
+    media: MediaOnClock,
     store: SqliteStore,
     journal: Journal,
     courier: Courier,
@@ -201,7 +211,7 @@ def _switch(
     return Switch(
         directory=routing.directory,
         network=network,
-        media=studio,
+        media=media,
         archive=store,
         journal=journal,
         post=courier,
@@ -283,10 +293,14 @@ def _seldom_collecting() -> Generator[None]:
         gc.unfreeze()
 
 
-def _open_store(config: Config) -> SqliteStore:
+def _open_store(config: Config, stack: contextlib.AsyncExitStack) -> tuple[SqliteStore, Journal]:
     path = Path(config.store.path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    return SqliteStore(path)
+    store = SqliteStore(path)
+    stack.callback(store.close)
+    journal = Journal(store)
+    stack.callback(journal.flush)
+    return store, journal
 
 
 class Announcements:
@@ -404,9 +418,17 @@ def _courier(
     )
 
 
-def _identities(config: Config, store: SqliteStore, keys: TokenKeys, sources: Sources) -> Identities:
+def _post(courier: Courier, grid: EventGrid, stack: contextlib.AsyncExitStack) -> None:
+    courier.start()
+    stack.push_async_callback(courier.close)
+    stack.push_async_callback(grid.close)
+
+
+def _identities(
+    config: Config, store: SqliteStore, keys: TokenKeys, now: Callable[[], float], guid: Callable[[], str]
+) -> Identities:
     limits = RateLimits(identity_limits(config).most())
-    return Identities(store.kept, keys, limits, sources.now, sources.guid)
+    return Identities(store.kept, keys, limits, now, guid)
 
 
 def _live_routing(config: Config, store: SqliteStore) -> LiveRouting:
@@ -423,7 +445,9 @@ async def _start_http(
     application: ASGIApp,
     certificates: CertificatePaths | None,
     stack: contextlib.AsyncExitStack,
+    skipping: Skipping | None,
 ) -> HttpServer:
+    application = skipping.watching(application) if skipping else application
     tls = TlsFiles(certificates.certificate, certificates.key) if certificates else None
     http = await serve_http(application, config.server.host, config.server.port, tls)
     stack.push_async_callback(http.stop)
@@ -438,10 +462,27 @@ async def _start_network(config: Config, stack: contextlib.AsyncExitStack) -> Ne
     return network
 
 
-async def _start_carrier(config: Config, stack: contextlib.AsyncExitStack) -> Carrier | None:
+def _skipping(
+    config: Config, clock: Clock, switch: Switch, carrier: Carrier | None, posts: tuple[Courier, EventGrid]
+) -> Skipping | None:
+    if carrier is None:
+        return None
+
+    def busy() -> bool:
+        return any(post.waiting for post in posts)
+
+    return Skipping(clock, switch, carrier, busy=busy, quiet_seconds=config.lab.quiet_seconds)
+
+
+async def _skip_waits(config: Config, skipping: Skipping | None) -> None:
+    if skipping is not None and config.lab.skip_waits:
+        await skipping.run()
+
+
+async def _start_carrier(config: Config, clock: Clock, stack: contextlib.AsyncExitStack) -> Carrier | None:
     if not config.carrier.enabled:
         return None
-    carrier = Carrier(config.carrier.host, config.carrier.port)
+    carrier = Carrier(config.carrier.host, config.carrier.port, now=clock.now)
     await carrier.start()
     stack.push_async_callback(carrier.stop)
     return carrier

@@ -34,7 +34,8 @@ from onhook.facts_media import (
 from onhook.observed import Observed
 
 __all__ = [
-    "ApiRequested", "CallArrived", "ConnectionJoined", "ConnectionLeft", "DigitHeard", "DigitsSent",
+    "ApiRequested", "CallArrived", "ClockSkipped", "ConnectionJoined", "ConnectionLeft", "DigitHeard",
+    "DigitsSent",
     "Dismissal", "DoorRefusal", "EventAttempted", "Fact", "FaultRaised", "GridAttempted", "GridFate",
     "GridListener", "GridUnheard", "HeardWord", "InboundRefused", "IncomingCallAnnounced", "LegDismissed",
     "LegMovedIn", "LegMovedOut", "ListeningFailed", "MediaMeasured", "Observed", "OperationEnd",
@@ -83,6 +84,16 @@ class TimerFired(Observed, frozen=True, kw_only=True, gc=False, tag="timer"):
 
     name: str
     after_seconds: float
+
+
+class ClockSkipped(Observed, frozen=True, kw_only=True, gc=False, tag="clock"):
+    """Waiting passed at once: both ends were ours, and nothing but timers was to come (lab/skipping.py).
+
+    `at` is the time after it; `seconds` were skipped, `why` says what was waited for or who asked for it.
+    """
+
+    seconds: float
+    why: str
 
 
 class TransportFailed(Observed, frozen=True, kw_only=True, gc=False, tag="transport-failed"):
@@ -343,6 +354,7 @@ Fact: TypeAlias = (
     SipSeen
     | SipUnreadable
     | TimerFired
+    | ClockSkipped
     | TransportFailed
     | ApiRequested
     | IncomingCallAnnounced

@@ -121,6 +121,8 @@ class CallRecord(msgspec.Struct, kw_only=True):
     connected_at: float | None = None
     ended_at: float | None = None
     verdict: Verdict | None = None
+    skipped_seconds: float = 0.0
+    """How much of its duration passed at once, because both ends were ours (lab/skipping.py)."""
     quality: tuple[LegQuality, ...] = ()
     """How each leg sounded, once the call is over."""
     legs: list[LegPlan] = msgspec.field(default_factory=list[LegPlan])

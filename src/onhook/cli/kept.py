@@ -106,6 +106,7 @@ def summary(record: CallRecord) -> dict[str, Any]:
         "started_at": record.started_at,
         "connected_at": record.connected_at,
         "ended_at": record.ended_at,
+        "skipped_seconds": record.skipped_seconds,
         "ending": verdict.ending if verdict else None,
         "code": verdict.code if verdict else None,
         "subcode": verdict.subcode if verdict else None,
@@ -119,6 +120,7 @@ def _line(record: CallRecord) -> tuple[str, ...]:
     verdict = record.verdict
     started = datetime.fromtimestamp(record.started_at, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     lasted = "-" if record.ended_at is None else f"{record.ended_at - record.started_at:.1f} s"
+    lasted += f" ({record.skipped_seconds:.1f} s skipped)" if record.skipped_seconds else ""
     return (
         record.id,
         started,

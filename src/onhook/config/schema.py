@@ -363,6 +363,23 @@ class CarrierSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LabSettings:
+    """What is for tests of applications alone."""
+
+    SECTION: ClassVar = "lab"
+    skip_waits: bool = setting(
+        kinds.SWITCH,
+        default=False,
+        meaning="Let ringing pass at once where all telephones are the carrier's and the app is quiet.",
+    )
+    quiet_seconds: float = setting(
+        kinds.seconds(0.05, 60, 0.4),
+        0.4,
+        "How long the application must have been quiet until a wait is skipped.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class ResourceSection:
     """An ACS resource: keys that sign requests, numbers that may be caller id."""
 
@@ -501,6 +518,7 @@ class Config:
     delivery: DeliverySettings = DeliverySettings()
     limits: LimitsSettings = LimitsSettings()
     carrier: CarrierSettings = CarrierSettings()
+    lab: LabSettings = LabSettings()
     recording: RecordingSettings = dataclasses.field(default_factory=RecordingSettings)
     streaming: StreamingSettings = dataclasses.field(default_factory=StreamingSettings)
     prompt: PromptSettings = dataclasses.field(default_factory=PromptSettings)
@@ -520,6 +538,7 @@ SINGLE = (
     DeliverySettings,
     LimitsSettings,
     CarrierSettings,
+    LabSettings,
     RecordingSettings,
     StreamingSettings,
     PromptSettings,

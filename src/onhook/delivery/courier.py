@@ -89,6 +89,25 @@ class Courier:
         """Events not yet taken by the application."""
         return sum(len(lane) for lane in self._lanes.values())
 
+    def is_done_with(self, call_id: str) -> bool:
+        """Has the application taken, or refused for good, every event of this call so far?"""
+        return call_id not in self._lanes
+
+    def waiting_of(self, call_id: str) -> list[OutboxEvent]:
+        """The events of a call that its application has not taken, in their order."""
+        return list(self._lanes.get(call_id, ()))
+
+    def abandon(self, call_id: str) -> None:
+        """Give up what a call still has to say; a try that is under way is broken off."""
+        lane = self._lanes.pop(call_id, None)
+        if lane is None:
+            return
+        for task in self._tasks:
+            if task.get_name() == call_id:
+                task.cancel()
+        for event in lane:
+            self._journal.add_settlement(Settlement(event.id, "abandoned", event.attempts, 0.0))
+
     def deliver(self, events: Iterable[OutboxEvent]) -> None:
         """Take over events that are safely stored. After `close` they wait there for the next start."""
         if self._closed:
@@ -99,7 +118,7 @@ class Courier:
                 lane.append(event)
                 continue
             self._lanes[event.call_id] = deque([event])
-            task = asyncio.get_running_loop().create_task(self._empty(event.call_id))
+            task = asyncio.get_running_loop().create_task(self._empty(event.call_id), name=event.call_id)
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 

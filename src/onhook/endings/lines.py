@@ -11,6 +11,7 @@ from onhook.endings.signals import cseq_of, printable
 from onhook.facts import (
     ApiRequested,
     CallArrived,
+    ClockSkipped,
     ConnectionJoined,
     ConnectionLeft,
     EventAttempted,
@@ -110,6 +111,11 @@ def _(fact: SipUnreadable) -> Told:
 @_tell.register
 def _(fact: TimerFired) -> Told:
     return "note", "", f"timer {fact.name} ran out after {fact.after_seconds:g} s"
+
+
+@_tell.register
+def _(fact: ClockSkipped) -> Told:
+    return "note", "", f"{fact.seconds:.1f} s passed at once ({fact.why})"
 
 
 @_tell.register

@@ -29,6 +29,7 @@ from onhook.endings.reading_sip import read_sip
 from onhook.facts import (
     ApiRequested,
     CallArrived,
+    ClockSkipped,
     ConnectionJoined,
     ConnectionLeft,
     DigitHeard,
@@ -244,6 +245,10 @@ def _arrived(reading: Reading, fact: CallArrived, _number: int) -> None:
     reading.trunks[fact.leg] = fact.trunk
 
 
+def _skipped(_reading: Reading, _fact: ClockSkipped, _number: int) -> None:
+    """Decides nothing: remarks.py tells of it."""
+
+
 def _restart(reading: Reading, _fact: ServerRestarted, number: int) -> None:
     if not reading.ended:
         reading.restarted = number
@@ -262,6 +267,7 @@ _READERS: dict[type[Any], Callable[[Reading, Any, int], None]] = {
     SipSeen: read_sip,
     SipUnreadable: _unreadable,
     TimerFired: _timer,
+    ClockSkipped: _skipped,
     TransportFailed: _transport,
     ApiRequested: read_request,
     RouteTaken: _route_taken,

@@ -9,7 +9,7 @@ from onhook.endings.remarks_media import media_remarks
 from onhook.endings.rules_talking import ack_lost
 from onhook.endings.signals import Signal, printable, status_of
 from onhook.endings.verdict import Proof
-from onhook.facts import ApiRequested, EventAttempted, SipUnreadable, TransportFailed
+from onhook.facts import ApiRequested, ClockSkipped, EventAttempted, SipUnreadable, TransportFailed
 
 MAX_REMARKS = 20
 """Remarks of one verdict; the last one then counts those left out."""
@@ -176,6 +176,18 @@ def _undelivered(reading: Reading) -> list[Proof]:
     return found
 
 
+def _skipped(reading: Reading) -> list[Proof]:
+    """Time that passed at once counts in every duration; no reader shall take it for real."""
+    skips = [(n, fact) for n, fact in enumerate(reading.timeline, 1) if isinstance(fact, ClockSkipped)]
+    if not skips:
+        return []
+    total = sum(fact.seconds for _, fact in skips)
+    words = (
+        f"{total:.1f} s of this call were not waited for: both ends were ours, and their clock was moved on"
+    )
+    return [Proof(skips[0][0], words)]
+
+
 _LOOKS: tuple[Callable[[Reading], list[Proof]], ...] = (
     _contradictions,
     _earlier_attempts,
@@ -189,4 +201,5 @@ _LOOKS: tuple[Callable[[Reading], list[Proof]], ...] = (
     _late,
     _strays,
     _undelivered,
+    _skipped,
 )

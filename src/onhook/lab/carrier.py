@@ -48,6 +48,7 @@ class Carrier:
     """`port` serves UDP and TCP, 0 lets the system choose; `choose` replaces the cards.
 
     With `keep_heard_seconds` so much of what each call hears is kept for `heard`.
+    `now` is its clock, else that of the event loop.
     `start` raises OSError if the port is taken. Everything runs on the loop that `start` ran on.
     """
 
@@ -58,6 +59,7 @@ class Carrier:
         *,
         choose: Callable[[Request], Scenario] | None = None,
         max_calls: int = MAX_CALLS,
+        now: Callable[[], float] | None = None,
         keep_heard_seconds: float = 0.0,
     ) -> None:
         self._voice = Workers(
@@ -65,7 +67,9 @@ class Carrier:
         )
         self.audio = CarrierAudio(host, speak=Espeak(self._voice).speak, keep_seconds=keep_heard_seconds)
         self._choose = choose or choose_card
+        self._clock = now
         self._wills: dict[str, deque[Scenario]] = {}
+        self._always: dict[str, Scenario] = {}
         self._willed = 0
         self._max_calls = max_calls
         settings = NetworkSettings(host=host, port=port)
@@ -76,6 +80,7 @@ class Carrier:
         self._network.on_failure(_note_failure)
         self._far_end: FarEnd | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._armed_for = 0.0
 
     async def start(self) -> None:
         await self._network.start()
@@ -132,12 +137,33 @@ class Carrier:
         self._wills.setdefault(number, deque()).extend([read] * count)
         self._willed += count
 
+    def will_always(self, number: str, scenario: Scenario | str) -> None:
+        """What each call to `number` meets from now on, once what `will` fixed is used up."""
+        if len(self._always) >= MAX_WILLS:
+            raise ValueError(f"{MAX_WILLS} numbers have something that they always do, the limit")
+        self._always[number] = parse_scenario(scenario) if isinstance(scenario, str) else scenario
+
+    def unmet(self, number: str) -> int:
+        """How many calls to `number` are still to meet what `will` fixed."""
+        return len(self._wills.get(number, ()))
+
+    def forget_wills(self) -> None:
+        """From now on every call meets the card of its number."""
+        self._wills.clear()
+        self._always.clear()
+        self._willed = 0
+
     def call(self, scenario: Scenario | str, to: Destination) -> FarCaller:
         """Call `to` as the scenario says (`carrier: call from … to …`). Raises ScenarioError."""
         read = parse_scenario(scenario) if isinstance(scenario, str) else scenario
-        caller, sent = self.far_end.call(read, to, asyncio.get_running_loop().time())
+        caller, sent = self.far_end.call(read, to, self._now())
         self._perform(sent)
         return caller
+
+    def hang_up(self) -> None:
+        """Every call that it placed is hung up by its caller."""
+        for caller in list(self.far_end.callers.values()):
+            self._perform(caller.hang_up(self._now()))
 
     def heard(self, call: Caller) -> Clip:
         """What a call heard from its begin on, as far as it is kept. Raises LookupError if nothing is."""
@@ -147,7 +173,7 @@ class Carrier:
         number = phone_number(invite.uri)
         willed = self._wills.get(number)
         if willed is None:
-            return self._choose(invite)
+            return self._always.get(number) or self._choose(invite)
         self._willed -= 1
         scenario = willed.popleft()
         if not willed:
@@ -156,22 +182,42 @@ class Carrier:
 
     def _received(self, data: bytes, source: Destination) -> None:
         if self._far_end is not None:
-            self._perform(self._far_end.receive(data, source, asyncio.get_running_loop().time()))
+            self._perform(self._far_end.receive(data, source, self._now()))
 
     def _timed_out(self) -> None:
         self._timer = None
         if self._far_end is not None:
-            self._perform(self._far_end.handle_timeout(asyncio.get_running_loop().time()))
+            self._perform(self._far_end.handle_timeout(self._now()))
 
     def _perform(self, transmits: list[Transmit]) -> None:
         for transmit in transmits:
             self._network.send(transmit.data, transmit.to)
         deadline = self.far_end.deadline
         # A timer that is early does no harm: most deadlines move away before they are reached.
-        if deadline is not None and (self._timer is None or deadline < self._timer.when()):
-            if self._timer:
-                self._timer.cancel()
-            self._timer = asyncio.get_running_loop().call_at(deadline, self._timed_out)
+        if deadline is not None and (self._timer is None or deadline < self._armed_for):
+            self._arm(deadline)
+
+    def _now(self) -> float:
+        return self._clock() if self._clock else asyncio.get_running_loop().time()
+
+    def _arm(self, deadline: float) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self._armed_for = deadline
+        self._timer = asyncio.get_running_loop().call_later(max(0.0, deadline - self._now()), self._timed_out)
+
+    @property
+    def next_act(self) -> float | None:
+        """When a call that is not over acts by itself, by the carrier's clock; None: nothing will."""
+        if self._far_end is None:
+            return None
+        calls: list[Caller] = [*self._far_end.calls.values(), *self._far_end.callers.values()]
+        return min((call.deadline for call in calls if not call.over), default=None)
+
+    def clock_skipped(self) -> None:
+        """Its clock has moved on by itself: the timer of the event loop has to follow."""
+        if self._far_end is not None and (deadline := self._far_end.deadline) is not None:
+            self._arm(deadline)
 
 
 def choose_card(invite: Request) -> Scenario:

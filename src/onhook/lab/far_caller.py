@@ -166,6 +166,10 @@ class FarCaller:
         """A gate has opened."""
         return [] if self.over else self._play(now)
 
+    def hang_up(self, now: float) -> list[Transmit]:
+        """CANCEL or BYE, whatever the scenario says; nothing once it is over."""
+        return self._hang_up(now)
+
     def _play(self, now: float) -> list[Transmit]:
         sent: list[Transmit] = []
         end = self._scenario.open_steps(self._gates_opened()) - 1  # without the call itself

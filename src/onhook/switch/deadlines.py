@@ -57,6 +57,11 @@ class Deadlines(Generic[C]):
         if self._timer is None or at < self._armed_for:
             self._arm(at)
 
+    def look_again(self) -> None:
+        """The clock has moved on by itself: the timer of the event loop has to follow."""
+        if self._heap:
+            self._arm(self._heap[0][0])
+
     def close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()

@@ -39,7 +39,7 @@ from onhook.effects import (
     Record,
     Transmit,
 )
-from onhook.facts import ApiRequested, Fact, MediaMeasured, RecordingChanged, StreamChanged
+from onhook.facts import ApiRequested, ClockSkipped, Fact, MediaMeasured, RecordingChanged, StreamChanged
 from onhook.media.settings import PortsUsedUp
 from onhook.sip.messages import Malformed, Request, parse
 from onhook.sip.stray import answer_malformed, answer_stray
@@ -509,6 +509,20 @@ class Floor:
             request_id=asked.request_id,
             detail=detail,
         )
+
+    # A clock that skips (lab/skipping.py)
+
+    def now(self) -> float:
+        """The clock of calls, Unix seconds."""
+        return self._sources.now()
+
+    def clock_skipped(self, seconds: float, why: str) -> None:
+        """The clock has just moved on by `seconds`: each open call notes it, and those that are due wake."""
+        fact = ClockSkipped(at=self._sources.now(), seconds=seconds, why=why)
+        for call in self.calls.values():
+            call.record.skipped_seconds += seconds
+            self._journal.note(call.record.id, fact)
+        self._deadlines.look_again()
 
     def close(self) -> None:
         self._deadlines.close()

@@ -106,6 +106,7 @@ def test_calls_for_programs_leave_the_callback_address_out(capsys: pytest.Captur
         "started_at": 1_790_000_003.0,
         "connected_at": None,
         "ended_at": 1_790_000_005.5,
+        "skipped_seconds": 0.0,
         "ending": "callee-busy",
         "code": 486,
         "subcode": 560486,
@@ -185,3 +186,14 @@ def test_calls_tell_how_they_sounded(store: Path, capsys: pytest.CaptureFixture[
     (told,) = json.loads(capsys.readouterr().out)["calls"]
     assert told["audio"] == "poor"
     assert told["legs"][0]["party"] == "trunk carrier"
+
+
+def test_a_duration_says_how_much_of_it_was_skipped(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kept = SqliteStore(store)
+    rang = msgspec.structs.replace(record(3, IDS[3]), skipped_seconds=114.6)
+    kept.save(Batch(records={IDS[3]: rang}))
+    kept.close()
+    assert main(["calls"]) == Exit.DONE
+    assert "(114.6 s skipped)" in capsys.readouterr().out
+    assert main(["calls", "--json"]) == Exit.DONE
+    assert json.loads(capsys.readouterr().out)["calls"][0]["skipped_seconds"] == 114.6

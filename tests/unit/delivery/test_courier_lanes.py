@@ -307,3 +307,43 @@ def test_many_calls_with_random_failures_all_arrive_in_their_order() -> None:
 
 def _numbered(call: int, number: int) -> Iterable[OutboxEvent]:
     return events(f"{call}.{number}", call_id=f"call-{call}")
+
+
+def test_what_a_call_has_still_to_say_can_be_asked_for_and_given_up() -> None:
+    async def scene(notes: Notes) -> Courier:
+        courier = Scripted(notes)
+        courier.answers["a"] = [503] * 9
+        courier.deliver(events("a", "b"))
+        courier.deliver(events("c", call_id="call-2"))
+        await asyncio.sleep(0.5)
+        assert [event.id for event in courier.waiting_of("call-1")] == ["a", "b"]
+        assert not courier.is_done_with("call-1")
+        assert courier.is_done_with("call-2")
+        assert courier.waiting_of("call-2") == []
+        courier.abandon("call-1")
+        courier.abandon("call-2")
+        assert courier.is_done_with("call-1")
+        assert courier.waiting == 0
+        await asyncio.sleep(60)
+        assert courier.order == ["a", "c"], "nothing is tried again"
+        courier.deliver(events("d"))
+        await settle(courier)
+        assert courier.order[-1] == "d", "what comes later finds its way"
+        return courier
+
+    fates = {settled.event_id: settled.fate for settled in play(scene).settled}
+    assert fates == {"a": "abandoned", "b": "abandoned", "c": "delivered", "d": "delivered"}
+
+
+def test_a_try_under_way_is_broken_off_when_its_call_is_given_up() -> None:
+    async def scene(notes: Notes) -> Courier:
+        courier = Scripted(notes, takes_seconds=5.0)
+        courier.deliver(events("a"))
+        await asyncio.sleep(1)
+        courier.abandon("call-1")
+        await asyncio.sleep(10)
+        return courier
+
+    notes = play(scene)
+    assert notes.facts == []
+    assert [settled.fate for settled in notes.settled] == ["abandoned"]

@@ -3,8 +3,9 @@
 import pytest
 
 from onhook.endings.judge import judge
+from onhook.endings.ladder import draw
 from onhook.endings.remarks import MAX_REMARKS
-from onhook.facts import Timeline
+from onhook.facts import ClockSkipped, Timeline
 from timelines import START, begun, refusal
 
 
@@ -176,3 +177,14 @@ def test_remarks_are_limited_and_in_order() -> None:
     assert len(found) == MAX_REMARKS
     assert [fact for fact, _ in found] == sorted(fact for fact, _ in found)
     assert found[-1][1] == "11 more remarks are left out"
+
+
+def test_time_that_was_not_waited_for_is_told_and_decides_nothing() -> None:
+    waited = begun().busy().delivery().facts
+    skips = [ClockSkipped(at=START + n, seconds=57.5, why="nobody had anything else to do") for n in (1, 2)]
+    skipped = [*waited[:3], *skips, *waited[3:]]
+    fact, said = only(skipped)
+    assert fact == 4
+    assert said.startswith("115.0 s of this call were not waited for")
+    assert judge(skipped).ending == judge(waited).ending == "callee-busy"
+    assert "57.5 s passed at once (nobody had anything else to do)" in draw(skipped)

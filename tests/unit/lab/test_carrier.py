@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -205,6 +205,54 @@ async def test_will_fixes_the_next_calls_only(carrier: Carrier, open_phone: Open
         phone.send(ack(request, final), carrier.address)
         heard.append(final.status)
     assert heard == [603, 404, 404, 486]
+
+
+async def status_of_a_call(carrier: Carrier, phone: Any, number: str, call_id: str) -> int:
+    """The final status of a call, acknowledged."""
+    request = invite(number, phone.port, call_id=call_id)
+    phone.send(request.to_bytes(), carrier.address)
+    final = await phone.response()
+    while final.status < 200:
+        final = await phone.response()
+    phone.send(ack(request, final), carrier.address)
+    return int(final.status)
+
+
+async def test_will_always_holds_until_it_is_forgotten(carrier: Carrier, open_phone: OpenPhone) -> None:
+    phone, number = await open_phone(), "+14255550486"
+    carrier.will_always(number, "carrier: 603 Decline")
+    carrier.will(number, "carrier: 404 Not Found")
+    assert carrier.unmet(number) == 1
+    heard = [await status_of_a_call(carrier, phone, number, f"call-{n}") for n in range(3)]
+    assert heard == [404, 603, 603]
+    assert carrier.unmet(number) == 0
+    carrier.will(number, "carrier: 404 Not Found", 5)
+    assert carrier.unmet(number) == 5
+    carrier.forget_wills()
+    assert carrier.unmet(number) == 0
+    assert await status_of_a_call(carrier, phone, number, "call-9") == 486
+    with pytest.raises(ScenarioError, match="line 1"):
+        carrier.will_always(number, "carrier: nonsense")
+
+
+async def test_it_goes_by_the_clock_that_it_was_given(open_phone: OpenPhone) -> None:
+    moved = [1_000.0]
+    loop = asyncio.get_running_loop()
+    carrier = Carrier(port=0, now=lambda: loop.time() + moved[0])
+    assert carrier.next_act is None
+    carrier.clock_skipped()
+    await carrier.start()
+    phone, number = await open_phone(), "+14255550486"
+    carrier.will(number, "carrier: 180 Ringing\ncarrier: wait 60 s\ncarrier: 603 Decline")
+    request = invite(number, phone.port)
+    phone.send(request.to_bytes(), carrier.address)
+    assert (await phone.response()).status == 180
+    assert carrier.next_act is not None
+    assert 50 < carrier.next_act - (loop.time() + moved[0]) <= 60
+    moved[0] += 60
+    carrier.clock_skipped()
+    assert (await phone.response()).status == 603
+    await carrier.stop()
 
 
 async def test_will_refuses_what_it_cannot_keep(carrier: Carrier) -> None:

@@ -222,3 +222,22 @@ def test_any_sequence_wakes_each_at_the_time_set_last(orders: list[tuple[int, in
             assert woken_at == pytest.approx(wanted, abs=1e-6)
 
     play(story)
+
+
+def test_a_clock_that_moves_on_by_itself_wakes_who_is_due_then() -> None:
+    async def story(scene: Scene) -> None:
+        moved = [0.0]
+        loop = asyncio.get_running_loop()
+        scene.deadlines = Deadlines[Sleeper](lambda: loop.time() + moved[0], scene.wake)
+        kept = [Sleeper(name) for name in "ab"]
+        scene.deadlines.look_again()
+        for sleeper, at in zip(kept, (115.0, 300.0), strict=True):
+            scene.deadlines.set(sleeper, at)
+        await asyncio.sleep(1)
+        moved[0] = 114.0
+        scene.deadlines.look_again()
+        await asyncio.sleep(1)
+        assert scene.woken == [(1.0, "a")]
+        await asyncio.sleep(200)
+
+    assert play(story).woken == [(1.0, "a"), (186.0, "b")]

@@ -195,6 +195,11 @@ class EventGrid:
             self._note_unheard(resource, event, event_id, call_id, missed)
         return event_id
 
+    @property
+    def waiting(self) -> int:
+        """Events that some subscription has not taken yet, and is to be offered."""
+        return sum(self._dispatch.waiting(record.name) for record in self.subscriptions())
+
     def has_subscribers(self, resource: str) -> bool:
         return bool(self._provisioning.of(resource))
 

@@ -57,6 +57,21 @@ class TestPublishing:
 
         on_virtual_time(main())
 
+    def test_what_waits_for_subscribers_is_counted(self) -> None:
+        async def main() -> None:
+            post = FakePost()
+            post.takes_seconds = 1.0
+            rig = await Rig(post).subscribed(subscription("a"), subscription("b"))
+            assert rig.grid.waiting == 0
+            rig.publish()
+            await asyncio.sleep(0.5)
+            assert rig.grid.waiting == 2
+            await asyncio.sleep(5)
+            assert rig.grid.waiting == 0
+            await rig.stop()
+
+        on_virtual_time(main())
+
     def test_nothing_leaves_before_it_is_saved(self) -> None:
         async def main() -> None:
             rig = await Rig(FakePost()).subscribed()
