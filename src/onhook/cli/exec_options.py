@@ -1,0 +1,25 @@
+"""`onhook exec`: its options. The work is in executing.py, imported when it runs."""
+
+import argparse
+
+from onhook.cli.options import Verbs, add_config, add_verb
+
+SUMMARY = "start a server for tests, run a command against it, and say which endings it met"
+
+
+def register(verbs: Verbs) -> None:
+    run = add_verb(verbs, "exec", _exec, SUMMARY)
+    add_config(run)
+    run.add_argument("--report", metavar="FILE", help="write the endings met, and every call, as JSON")
+    run.add_argument(
+        "command",
+        nargs=argparse.REMAINDER,
+        metavar="-- COMMAND",
+        help="with its arguments; its exit status is ours",
+    )
+
+
+def _exec(arguments: argparse.Namespace) -> int:
+    from onhook.cli.executing import execute  # noqa: PLC0415  # the whole server: only this verb needs it
+
+    return execute(arguments.command, arguments.config, arguments.report)
