@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
+from onhook.endings.answer import Answer
 from onhook.endings.beside import Report, SignalRule
-from onhook.endings.lookup import Answer
 from onhook.endings.match import Match, pair_text
 from onhook.endings.render import WIDTH
 

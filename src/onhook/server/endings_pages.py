@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from onhook.endings.answer import Answer
 from onhook.endings.beside import signal_rules
-from onhook.endings.lookup import Answer
 from onhook.endings.match import Match, pair_text
 from onhook.endings.pages import Page, pages
 from onhook.endings.render_answer import headline, labelled, notes_of, signal_line

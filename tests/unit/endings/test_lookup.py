@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from onhook.endings.answer import MAX_MATCHES, Answer
 from onhook.endings.codes import aliases, rows
-from onhook.endings.lookup import MAX_MATCHES, MAX_QUERY_SHOWN, Answer, explain_pair, look_up
+from onhook.endings.lookup import MAX_QUERY_SHOWN, explain_pair, look_up
 from onhook.endings.match import Match, Pages
 from onhook.endings.question import MAX_INPUT_CHARS
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from onhook.endings.lookup import MAX_SUGGESTIONS, Answer, look_up
+from onhook.endings.answer import MAX_SUGGESTIONS, Answer
+from onhook.endings.lookup import look_up
 from onhook.endings.match import Match
 
 

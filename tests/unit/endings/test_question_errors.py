@@ -11,8 +11,9 @@ from azure.core.exceptions import (
     ResourceNotFoundError,
 )
 
+from onhook.endings.answer import Answer
 from onhook.endings.asked import Asked
-from onhook.endings.lookup import Answer, look_up
+from onhook.endings.lookup import look_up
 from onhook.endings.question import read
 from onhook.endings.question_errors import fault_in, faults, read_error
 
