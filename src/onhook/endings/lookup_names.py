@@ -5,15 +5,16 @@ from onhook.endings.asked import Asked
 from onhook.endings.codes import q850_causes, read_category, rows, second_spellings, sip_phrase, sip_statuses
 from onhook.endings.lookup_pairs import answer_code, name_spelling
 from onhook.endings.lookup_signalling import CATEGORIES, answer_cause, answer_status
+from onhook.endings.match import from_category
 from onhook.endings.names import Found, correct, search, search_some, squash, tokens
 from onhook.endings.verdict import Confidence
 
 _CATEGORY_SAYS = {
-    "Success": "the call ended as calls should, busy and cancelled ones included.",
-    "ExpectedError": "an error that belongs to normal use; mend the input or the set-up.",
-    "UnexpectedClientError": "an error on the side of the client or the trunk; trying again can help.",
-    "UnexpectedServerError": "an error inside the service or behind the trunk.",
-    "Failure": "any of the three errors; the kind is not told.",
+    "Success": "The call ended as calls should, busy and cancelled ones included.",
+    "ExpectedError": "An error that belongs to normal use; mend the input or the set-up.",
+    "UnexpectedClientError": "An error on the side of the client or the trunk; trying again can help.",
+    "UnexpectedServerError": "An error inside the service or behind the trunk.",
+    "Failure": "Any of the three errors; the kind is not told.",
 }
 
 
@@ -69,7 +70,7 @@ def _answer_category(spelt: str, draft: Draft) -> None:
     name_spelling(spelt, draft)
     category = read_category(spelt)
     count = sum(1 for row in rows() if row.category == category)
-    draft.remarks.append(f"{category} is a category: {_CATEGORY_SAYS[category]} {count} rows have it.")
+    draft.add(from_category(category, _CATEGORY_SAYS[category], f"ours, from the {count} rows that have it"))
 
 
 def _search(asked: Asked, draft: Draft) -> tuple[list[Found], str]:

@@ -166,6 +166,24 @@ def from_fault(fault: Fault, *, how: str) -> Match:
     )
 
 
+def from_category(category: str, says: str, source: str) -> Match:
+    """A match for the name of a category, which is no code."""
+    return Match(
+        code=None,
+        subcode=None,
+        name=f"{category}, a category",
+        meaning=says,
+        category="",
+        category_basis="none",
+        advice="Give code and subcode: a category alone does not tell the cause.",
+        advice_basis="inferred",
+        source=source,
+        origin="category",
+        confidence="medium",
+        how_found="name of a category",
+    )
+
+
 def _ending(code: int | None, subcode: int | None, pages: Pages) -> tuple[str, ...]:
     if subcode is None:
         return ()

@@ -453,11 +453,12 @@ def test_code_200_is_read_as_0_and_named() -> None:
     ("text", "said"),
     [
         ("ExpectedError", "belongs to normal use"),
-        ("UnxpectedClientError", "UnexpectedClientError is a category"),
-        ("Failure", "any of the three errors"),
+        ("UnxpectedClientError", "on the side of the client"),
+        ("Failure", "Any of the three errors"),
     ],
 )
 def test_a_category_alone_is_told(text: str, said: str) -> None:
     answer = look_up(text)
-    assert not answer.known
-    assert any(said in remark for remark in answer.remarks)
+    assert (len(answer.matches), answer.matches[0].code, answer.matches[0].subcode) == (1, None, None)
+    assert said in answer.matches[0].meaning
+    assert answer.matches[0].how_found == "name of a category"
