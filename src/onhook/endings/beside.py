@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from onhook.endings.asked import Asked
+from onhook.endings.pages import Page, pages
 from onhook.endings.tables import read_table
 
 SignalBasis: TypeAlias = Literal["documented", "published-in-query", "inferred"]
@@ -97,8 +98,9 @@ def disputes() -> tuple[Dispute, ...]:
 
 @cache
 def signal_rules() -> tuple[SignalRule, ...]:
+    """Those of the table, then one by its name for each ending of a call that the table does not name."""
     numbers = ("cause", "code", "subcode")
-    return tuple(
+    told = tuple(
         msgspec.convert(
             {
                 **line,
@@ -108,6 +110,25 @@ def signal_rules() -> tuple[SignalRule, ...]:
             SignalRule,
         )
         for line in read_table("signals")
+    )
+    named = {ending for each in told for ending in each.endings}
+    return told + tuple(
+        _by_name(page) for page in pages().values() if page.id not in named and not page.front.events
+    )
+
+
+def _by_name(page: Page) -> SignalRule:
+    front = page.front
+    basis: SignalBasis = "inferred" if front.basis == "assumed" else "documented"
+    return SignalRule(
+        signal=front.name,
+        leg="either",
+        status="",
+        cause=None,
+        code=front.code,
+        subcode=front.subcode,
+        basis=basis,
+        endings=(page.id,),
     )
 
 
