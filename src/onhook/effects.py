@@ -8,7 +8,10 @@ from onhook.facts import Fact
 
 
 class Destination(NamedTuple):
-    """Where a SIP message goes: transport is "udp" or "tcp", host a name or an address."""
+    """Where a SIP message goes: transport is "udp", "tcp", "tls" …, host a name or an address.
+
+    Port 0: DNS says where the name is served (RFC 3263).
+    """
 
     transport: str
     host: str
@@ -16,7 +19,9 @@ class Destination(NamedTuple):
 
     @property
     def peer(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        """As in URIs and Via: an IPv6 address in brackets, no port if there is none."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}" if self.port else host
 
 
 class Transmit(msgspec.Struct, frozen=True, gc=False):

@@ -185,6 +185,11 @@ class SipSettings:
     max_calls: int = setting(
         kinds.whole(1, 100_000, 10_000), 10_000, "Calls open at a time; one more is answered 429 by the API."
     )
+    dns_servers: tuple[str, ...] = setting(
+        kinds.NG_ENDPOINTS,
+        _NETWORK["dns_servers"],
+        "DNS servers to ask for trunks, host:port; none: those of the system, and its file of hosts.",
+    )
     connect_timeout_seconds: float = setting(
         kinds.seconds(0.1, 60, 5), _NETWORK["connect_timeout_seconds"], "How long a TCP connect may take."
     )
@@ -399,7 +404,9 @@ class TrunkSection:
 
     SECTION: ClassVar = "trunk"
     host: str = setting(kinds.HOSTNAME, REQUIRED, "Where the SBC is.")
-    port: int = setting(kinds.PORT, _TRUNK["port"], "Its SIP port.")
+    port: int = setting(
+        kinds.LISTEN_PORT, _TRUNK["port"], "Its SIP port; 0: DNS names servers and ports (SRV, RFC 3263)."
+    )
     transport: str = setting(kinds.TRANSPORT, _TRUNK["transport"], "udp, tcp or tls.")
     tls_name: str = setting(
         kinds.MAYBE_HOST, _TRUNK["tls_name"], "Name that its certificate must have; nothing: host."

@@ -103,6 +103,10 @@ class VirtualNetwork:
         """As Network.address_of; names have no address here."""
         return host if host[:1].isdigit() or ":" in host else ""
 
+    def serves(self, address: str, domain: Destination) -> bool:
+        """As Network.serves."""
+        return address == domain.host
+
     def certified(self, source: Destination, name: str) -> bool | None:  # noqa: ARG002  # as Network.certified
         """Nobody shows certificates here."""
         return None

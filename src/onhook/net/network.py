@@ -5,20 +5,28 @@ where it came from; what could not be carried is told to another, later, never w
 """
 
 import asyncio
+import logging
+import random
 import socket
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
 
 from onhook.effects import Destination
+from onhook.net.answers import Unresolved
 from onhook.net.certificates import PeerCertificate
+from onhook.net.dns_questions import Questions
+from onhook.net.domains import Domains
 from onhook.net.failures import failure
-from onhook.net.resolver import Answer, Resolver, Unresolved
+from onhook.net.locating import Locator, Targets
+from onhook.net.resolver import Answer, Resolver
 from onhook.net.settings import NetworkSettings
 from onhook.net.tcp import TcpTransport
 from onhook.net.tls import TlsTransport
 from onhook.net.transport import FailureHandler, ReceiveHandler, Transport
 from onhook.net.udp import UdpTransport
+
+log = logging.getLogger(__name__)
 
 BUILT: Final[dict[str, Callable[[NetworkSettings, ReceiveHandler, FailureHandler], Transport]]] = {
     "udp": UdpTransport,
@@ -35,15 +43,21 @@ _EVERY_INTERFACE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  # compared
 class Network:
     """The SIP transports of this machine."""
 
-    def __init__(self, settings: NetworkSettings | None = None) -> None:
-        """Raises ValueError for a transport in the settings that is not built."""
+    def __init__(
+        self, settings: NetworkSettings | None = None, draw: Callable[[], float] = random.random
+    ) -> None:
+        """Raises ValueError for a transport that is not built. `draw` chooses among a domain's servers."""
         self._settings = settings or NetworkSettings()
-        self._resolver = Resolver(self._settings)
+        questions = Questions(self._settings)
+        self._resolver = Resolver(self._settings, questions)
+        self._locator = Locator(self._settings, questions)
+        self._domains = Domains(draw, self._clock, self._settings.target_rests_seconds)
         self._transports: dict[str, Transport] = {}
         self._receive: ReceiveHandler = _ignore
         self._failed: FailureHandler = _ignore
         self._local: dict[str, tuple[str, float]] = {}
         self._addresses: dict[str, str] = {}  # of the hosts of trunks
+        self._servers: dict[str, frozenset[str]] = {}  # of the domains of trunks
         self._loop: asyncio.AbstractEventLoop | None = None
         for name in self._settings.transports:
             if name not in BUILT:
@@ -53,6 +67,8 @@ class Network:
     def register(self, name: str, transport: Transport) -> None:
         """Add or replace a transport before `start`; TLS and tests come in here."""
         self._transports[name] = transport
+        if isinstance(transport, TcpTransport):
+            transport.on_unsent = self._elsewhere
 
     async def start(self) -> None:
         """Bind all to the same port, TLS to its own. Raises OSError naming the address that is taken."""
@@ -75,6 +91,7 @@ class Network:
 
     async def close(self) -> None:
         self._resolver.close()
+        self._locator.close()
         await self._close_transports()
         self._loop = None
 
@@ -108,6 +125,9 @@ class Network:
                 to, failure("unsupported", why) if transport is None else failure("failed", "not started")
             )
             return
+        if not to.port:
+            self._locator.ask(f"{to.transport} {to.host}", partial(self._send_located, transport, data, to))
+            return
         answer = self._resolver.known(to.host)
         if answer is None:
             self._resolver.ask(to.host, partial(self._send_resolved, transport, data, to))
@@ -124,6 +144,51 @@ class Network:
             self._tell(
                 to, failure("failed", f"{to.peer} over {to.transport}: {type(error).__name__}: {error}")
             )
+
+    def _send_located(
+        self, transport: Transport, data: bytes, to: Destination, answer: Targets | Unresolved
+    ) -> None:
+        if isinstance(answer, Unresolved):
+            self._tell(to, answer.why)
+            return
+        place = self._domains.choose(to, data, answer)
+        if isinstance(transport, TlsTransport):  # the certificate is the domain's, not the server's
+            transport.known_as(place.host, to.host)
+        self._send_resolved(transport, data, place, place.host)
+
+    def _elsewhere(self, place: Destination, unsent: list[bytes], why: str) -> bool:
+        """Send what a server could not be reached with to the domain's next; False if there is none."""
+        domains = self._domains.asked_as(place)
+        if not domains:
+            return False
+        self._domains.rest(place)
+        (domain, *_) = domains
+        targets = self._locator.known(f"{domain.transport} {domain.host}")
+        transport = self._transports.get(domain.transport)
+        if len(domains) > 1 or transport is None or targets is None or isinstance(targets, Unresolved):
+            return False
+        if any(self._domains.rests(self._domains.choose(domain, data, targets)) for data in unsent):
+            return False
+        log.info("%s is tried elsewhere: %s", domain.peer, why)
+        for data in unsent:
+            self._send_located(transport, data, domain, targets)
+        return True
+
+    def serves(self, address: str, domain: Destination) -> bool:
+        """Whether a trunk is at `address`, as far as is known of its name; asked for if it is not known."""
+        if domain.port:
+            return address in {domain.host, self.address_of(domain.host)}
+        key = f"{domain.transport} {domain.host}"
+        answer = self._locator.known(key)
+        if answer is None:
+            self._locator.ask(key, partial(self._remember_servers, key))
+        else:
+            self._remember_servers(key, answer)
+        return address in self._servers.get(key, frozenset())
+
+    def _remember_servers(self, key: str, answer: Targets | Unresolved) -> None:
+        if not isinstance(answer, Unresolved):
+            self._servers[key] = frozenset(target.address for target in answer)
 
     def address_of(self, host: str) -> str:
         """The address of `host` as last seen; empty before the first answer. Asked anew when it is old."""
@@ -161,8 +226,7 @@ class Network:
         unknown). The port is the listening one, for connections too (RFC 3261 section 18.1.1). Raises
         nothing; before `start` the settings' own values are given.
         """
-        answer = self._resolver.known(to.host) if self._loop else None
-        remote = answer if isinstance(answer, str) else ""
+        remote = self._remote(to) if self._loop else ""
         version_6 = ":" in remote
         transport = self._transports.get(to.transport)
         host, port = self._settings.host, self._settings.port
@@ -175,6 +239,17 @@ class Network:
         if host in _EVERY_INTERFACE:
             host = self._interface_towards(remote, version_6=version_6)
         return host, port
+
+    def _remote(self, to: Destination) -> str:
+        """The address of `to`, as far as it is known."""
+        if to.port:
+            answer = self._resolver.known(to.host)
+            return answer if isinstance(answer, str) else ""
+        targets = self._locator.known(f"{to.transport} {to.host}")
+        return "" if targets is None or isinstance(targets, Unresolved) else targets[0].address
+
+    def _clock(self) -> float:
+        return asyncio.get_running_loop().time()
 
     def _interface_towards(self, remote: str, *, version_6: bool) -> str:
         now = self._loop.time() if self._loop else 0.0
@@ -195,6 +270,10 @@ class Network:
 
     def _tell_now(self, to: Destination, text: str) -> None:
         self._failed(to, text)
+        if domains := self._domains.asked_as(to):
+            self._domains.rest(to)
+            for domain in domains:
+                self._failed(domain, text)
 
 
 def local_address_towards(remote: str, *, version_6: bool = False) -> str:

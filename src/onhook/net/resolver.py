@@ -1,88 +1,48 @@
 """Turns host names into addresses without holding up the calls that know theirs already.
 
-The system's resolver is asked (loop.getaddrinfo): A and AAAA records and /etc/hosts. RFC 3263's NAPTR and
-SRV records are not read yet: a trunk is named by host and port.
+The system's resolver is asked (loop.getaddrinfo): A and AAAA records and /etc/hosts; or, with `dns_servers`
+in the settings, those servers alone. Where to find a domain without a port is locating.py's matter.
 """
 
 import asyncio
 import ipaddress
-import math
 import socket
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from onhook.effects import Destination
+from onhook.net.answers import Answers, Unresolved
+from onhook.net.dns_questions import Questions
 from onhook.net.failures import describe, failure
 from onhook.net.settings import NetworkSettings
-
-
-class Unresolved(NamedTuple):
-    """A name without an address; `why` is a failure text (failures.py)."""
-
-    why: str
-
 
 Answer: TypeAlias = str | Unresolved
 Tell: TypeAlias = Callable[[Answer], None]
 
 
-class Resolver:
-    """Remembers good and bad answers for a time; asks once for everybody who waits."""
+class Resolver(Answers[str]):
+    """The address of a host."""
 
-    def __init__(self, settings: NetworkSettings) -> None:
-        self._settings = settings
-        self._known: dict[str, tuple[Answer, float]] = {}
-        self._waiting: dict[str, list[Tell]] = {}
-        self._lookups: set[asyncio.Task[None]] = set()
+    def __init__(self, settings: NetworkSettings, questions: Questions | None = None) -> None:
+        super().__init__(settings)
+        self._questions = questions or Questions(settings)
 
-    def known(self, host: str) -> Answer | None:
-        """The address of `host` if no question is needed: a literal, "localhost", or remembered."""
-        remembered = self._known.get(host)
-        if remembered is None:
-            if (address := _immediate(host)) is None:
-                return None
-            self._remember(host, address, math.inf)
-            return address
-        answer, until = remembered
-        if until < math.inf and until <= asyncio.get_running_loop().time():
-            del self._known[host]
-            return None
-        return answer
+    def immediate(self, key: str) -> str | None:
+        """A literal, or "localhost"."""
+        return literal(key)
 
-    def ask(self, host: str, tell: Tell) -> None:
-        """Call `tell` with the answer, at once if known, later otherwise; in the order of asking."""
-        if (answer := self.known(host)) is not None:
-            tell(answer)
-            return
-        waiting = self._waiting.get(host)
-        if waiting is None:
-            self._waiting[host] = [tell]
-            task = asyncio.get_running_loop().create_task(self._look_up(host), name=f"look up {host}")
-            self._lookups.add(task)
-            task.add_done_callback(self._lookups.discard)
-        elif len(waiting) >= self._settings.max_waiting_for_a_name:
-            tell(Unresolved(failure("overflow", f"{len(waiting)} messages wait for the address of {host}")))
-        else:
-            waiting.append(tell)
-
-    def close(self) -> None:
-        for task in self._lookups:
-            task.cancel()
-
-    async def _look_up(self, host: str) -> None:
-        settings, loop = self._settings, asyncio.get_running_loop()
-        answer = await self._question(host)
-        lifetime = settings.name_lifetime_seconds
+    async def question(self, key: str) -> tuple[Answer, float]:
+        if self._settings.dns_servers:
+            found = await self._questions.addresses(key)
+            if isinstance(found.records, Unresolved):
+                return found.records, found.seconds
+            return found.records[0], found.seconds
+        answer = await self._system(key)
         if isinstance(answer, Unresolved):
-            lifetime = settings.unknown_name_lifetime_seconds
-        self._remember(host, answer, loop.time() + lifetime)
-        for tell in self._waiting.pop(host, []):
-            try:
-                tell(answer)
-            except Exception as error:  # noqa: BLE001  # one message's fault is not the next one's
-                loop.call_exception_handler({"message": f"telling the address of {host}", "exception": error})
+            return answer, self._settings.unknown_name_lifetime_seconds
+        return answer, self._settings.name_lifetime_seconds
 
-    async def _question(self, host: str) -> Answer:
+    async def _system(self, host: str) -> Answer:
         loop = asyncio.get_running_loop()
         family = socket.AF_UNSPEC if self._settings.ipv6_host else socket.AF_INET
         if not self._settings.host:
@@ -102,13 +62,9 @@ class Resolver:
             return Unresolved(failure("name-unknown", f"{host} has no address"))
         return str(addresses[0][4][0])
 
-    def _remember(self, host: str, answer: Answer, until: float) -> None:
-        if len(self._known) >= self._settings.max_names:
-            self._known.clear()  # refilled by what is in use
-        self._known[host] = (answer, until)
 
-
-def _immediate(host: str) -> str | None:
+def literal(host: str) -> str | None:
+    """The address that `host` is already."""
     if host.lower() == "localhost":
         return "127.0.0.1"
     try:

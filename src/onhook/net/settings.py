@@ -52,6 +52,10 @@ class NetworkSettings:
     max_connections_per_peer: int = 1024
     """From one address, so that one broken peer leaves room for the others."""
 
+    dns_servers: tuple[str, ...] = ()
+    """host:port of servers to ask; empty: the system's resolver and those of /etc/resolv.conf."""
+    target_rests_seconds: float = 30.0
+    """A server of a domain that could not be reached is tried last for this long (RFC 3263 section 4.3)."""
     lookup_timeout_seconds: float = 5.0
     name_lifetime_seconds: float = 60.0
     """The system's resolver tells no TTL, so every answer is believed for this long."""

@@ -29,6 +29,8 @@ MAX_NAMES_A_CONNECTION: Final = 16
 Key: TypeAlias = tuple[str, int, str]
 """Address and port of the far end, and the name that it proved to have where it has to (TLS)."""
 
+Unsent: TypeAlias = Callable[[Destination, list[bytes], str], bool]
+
 
 class TcpTransport:
     """Listens, connects, and finds the connection for a destination."""
@@ -43,6 +45,8 @@ class TcpTransport:
         self._per_peer: Counter[str] = Counter()
         self._connecting: set[asyncio.Task[None]] = set()
         self._sweep: asyncio.TimerHandle | None = None
+        self.on_unsent: Unsent = _nowhere_else
+        """Asked when a connection could not be opened, before it is told; True: carried another way."""
 
     async def start(self, port: int) -> int:
         loop = asyncio.get_running_loop()
@@ -156,7 +160,10 @@ class TcpTransport:
             await self.reach(connection)
         except (OSError, ValueError) as error:
             self.forget(connection)
-            connection.fail(partial(_why_not_connected, error, self.settings.connect_timeout_seconds))
+            why = partial(_why_not_connected, error, self.settings.connect_timeout_seconds)
+            (to, unsent) = connection.unsent
+            if to is None or not self.on_unsent(to, unsent, why(to)):
+                connection.fail(why)
 
     async def reach(self, connection: "Connection") -> None:
         """Raises OSError or ValueError."""
@@ -229,6 +236,11 @@ class Connection(asyncio.Protocol):
             self._waiting_bytes += len(data)
         else:
             self._transport.write(data)
+
+    @property
+    def unsent(self) -> tuple[Destination | None, list[bytes]]:
+        """What waits, and for whom; None if several wait."""
+        return next(iter(self._users)) if len(self._users) == 1 else None, self._waiting
 
     def close(self) -> None:
         """Close when what was written has left; the far end's answer no longer matters."""
@@ -313,6 +325,10 @@ def _listen(family: socket.AddressFamily, host: str, port: int) -> socket.socket
         opened.close()
         raise
     return opened
+
+
+def _nowhere_else(_to: Destination, _unsent: list[bytes], _why: str) -> bool:
+    return False
 
 
 def _from(host: str) -> tuple[str, int] | None:

@@ -76,10 +76,14 @@ class TlsTransport(TcpTransport):
 
     def send(self, data: bytes, to: Destination, address: str) -> None:
         if not _is_literal(to.host):
-            if len(self._names_at) >= MAX_NAMED_ADDRESSES:
-                self._names_at.clear()  # refilled by what is in use
-            self._names_at[address] = to.host
+            self.known_as(address, to.host)
         super().send(data, to, address)
+
+    def known_as(self, address: str, host: str) -> None:
+        """Who is at `address` has to have a certificate of `host`, also when called by the address."""
+        if len(self._names_at) >= MAX_NAMED_ADDRESSES:
+            self._names_at.clear()  # refilled by what is in use
+        self._names_at[address] = host
 
     def key(self, to: Destination, address: str) -> Key:
         return address, to.port, self.expected_name(to.host, address)

@@ -159,9 +159,9 @@ class InboundSession(Machine[State]):
 
     @property
     def contact(self) -> str:
-        host, port = self.local
+        ours = Destination("", *self.local).peer
         transport = "" if self.source.transport == "udp" else f";transport={self.source.transport}"
-        return f"<sip:{host}:{port}{transport}>"
+        return f"<sip:{ours}{transport}>"
 
     @property
     def far_address(self) -> Destination:
@@ -323,8 +323,8 @@ class InboundSession(Machine[State]):
         return f"{self.seed}{self._tokens:x}"
 
     def _via(self) -> str:
-        host, port = self.local
-        return f"SIP/2.0/{self.source.transport.upper()} {host}:{port};branch=z9hG4bK{self._token()};rport"
+        ours = Destination("", *self.local).peer
+        return f"SIP/2.0/{self.source.transport.upper()} {ours};branch=z9hG4bK{self._token()};rport"
 
     def _may_authorize(self, response: Response) -> bool:
         method = response.cseq.method if response.cseq else ""

@@ -31,7 +31,7 @@ class Told(msgspec.Struct, frozen=True):
 
 def refer_to(number: str, trunk: Destination, headers: Iterable[tuple[str, str]] = ()) -> str:
     """Refer-To for a telephone behind `trunk`; `headers` go into the INVITE that it leads to."""
-    uri = SipUri(trunk.host, number, trunk.port, params=(("user", "phone"),))
+    uri = SipUri(trunk.host, number, trunk.port or None, params=(("user", "phone"),))
     if trunk.transport != "udp":
         uri = uri.with_param("transport", trunk.transport)
     for name, value in headers:

@@ -350,26 +350,28 @@ class OutboundSession(Machine[State]):
         return f"{self.seed}{self._tokens:x}"
 
     def _via(self) -> str:
-        host, port = self.local
-        return f"SIP/2.0/{self.peer.transport.upper()} {host}:{port};branch=z9hG4bK{self._token()};rport"
+        transport = self.peer.transport
+        ours = Destination(transport, *self.local).peer
+        return f"SIP/2.0/{transport.upper()} {ours};branch=z9hG4bK{self._token()};rport"
 
     @property
     def _contact(self) -> str:
-        host, port = self.local
+        ours = Destination("", *self.local).peer
         transport = "" if self.peer.transport == "udp" else f";transport={self.peer.transport}"
-        return f"<sip:{self.caller}@{host}:{port}{transport}>"
+        return f"<sip:{self.caller}@{ours}{transport}>"
 
     @property
     def _request_uri(self) -> str:
-        return f"sip:{self.target}@{self.peer.host}:{self.peer.port};user=phone"
+        return f"sip:{self.target}@{self.peer.peer};user=phone"
 
     def _make_invite(self, cseq: int, *extra: tuple[str, str]) -> Request:
         name = self.display_name.replace("\\", "\\\\").replace('"', '\\"')
         shown = f'"{name}" ' if name else ""
+        host = Destination("", self.local[0], 0).peer
         headers = Headers.of(
             ("via", self._via()),
             ("max-forwards", MAX_FORWARDS),
-            ("from", f"{shown}<sip:{self.caller}@{self.local[0]};user=phone>;tag={self.seed}"),
+            ("from", f"{shown}<sip:{self.caller}@{host};user=phone>;tag={self.seed}"),
             ("to", f"<{self._request_uri}>"),
             ("call-id", self.call_id),
             ("cseq", f"{cseq} INVITE"),

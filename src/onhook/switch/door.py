@@ -41,14 +41,14 @@ class Door:
     def __init__(
         self,
         make_tag: Callable[[], str],
-        address_of: Callable[[str], str] = str,
+        serves: Callable[[str, Destination], bool] = lambda address, domain: address == domain.host,
         certified: Callable[[Destination, str], bool | None] = lambda _source, _name: None,
     ) -> None:
-        """`address_of` gives the address of a host as far as it is known now, else an empty text.
+        """`serves` says whether a trunk is at that address, as far as is known of its name now.
 
         `certified` says whether who sends from there proved to have that name; None: he need not.
         """
-        self._make_tag, self._address_of, self._certified = make_tag, address_of, certified
+        self._make_tag, self._serves, self._certified = make_tag, serves, certified
         self.reports: deque[InboundRefused] = deque(maxlen=MAX_REPORTS)
         self.dropped = 0
         """INVITEs of strangers that got no answer."""
@@ -80,7 +80,7 @@ class Door:
         known = next((trunk for trunk, answer in answers if answer), None)
         if known or any(answer is False for _, answer in answers):
             return known
-        return next((t for t in trunks if source.host in {t.host, self._address_of(t.host)}), None)
+        return next((trunk for trunk in trunks if self._serves(source.host, trunk.destination)), None)
 
     def full(
         self, invite: Request, source: Destination, trunk: str, detail: str, now: float

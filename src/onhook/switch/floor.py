@@ -93,7 +93,7 @@ class Floor:
         """Outbound calls by caller id."""
         self._counted: dict[str, tuple[str, str]] = {}
         """Trunk and caller id of each leg that counts in the two above."""
-        self.door = Door(sources.seed, network.address_of, network.certified)
+        self.door = Door(sources.seed, network.serves, network.certified)
         self._announcer, self._context_key = announcer, context_key
         self._deadlines = Deadlines[Call](sources.now, self._wake)
         self._replies: dict[str, Reply] = {}
@@ -152,7 +152,7 @@ class Floor:
     def _look_up_trunks(self) -> None:
         """Ask for the addresses of trunks with names now, before their first call comes."""
         for trunk in self.directory.trunks.values():
-            self._network.address_of(trunk.host)
+            self._network.serves("", trunk.destination)
 
     # After a restart
 
@@ -533,7 +533,7 @@ def _waits_for(call: Call, source: Destination) -> bool:
     if call.state is not State.CONNECTING or call.trunk is None:
         return False
     peer = call.trunk.destination
-    if peer.transport != source.transport or peer.port != source.port:
+    if peer.transport != source.transport or peer.port not in {0, source.port}:
         return False
     return peer.host == source.host or not _is_address(peer.host)
 

@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 import pytest
 
 from onhook.lab.virtual_time import VirtualTimeLoop
-from onhook.net.resolver import Answer, Resolver, Unresolved
+from onhook.net.answers import Unresolved
+from onhook.net.resolver import Answer, Resolver
 from onhook.net.settings import NetworkSettings
 
 Entry: TypeAlias = tuple[int, int, int, str, tuple[Any, ...]]

@@ -71,7 +71,7 @@ def test_a_trunk_with_a_name_is_known_by_the_address_of_that_name() -> None:
     named = Trunk("sbc", "sbc.example.com")
     directory = Directory((OWN,), {"sbc": named})
     addresses: dict[str, str] = {}
-    door = Door(Tags(), lambda host: addresses.get(host, ""))
+    door = Door(Tags(), lambda address, domain: addresses.get(domain.host) == address)
     assert refusal(door, invite(), directory).status == 403  # the name was not looked up yet
     addresses["sbc.example.com"] = STRANGER.host
     assert door.trunk_of(invite(), STRANGER, directory, 1.0) is named
