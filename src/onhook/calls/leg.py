@@ -95,8 +95,10 @@ class PhoneLeg(Presence):
         return self._rise(self.session.refer(where, seconds, now), now)
 
     def speaks_to(self, to: Destination) -> bool:
+        """Also by TCP where it speaks UDP: long requests go by it (RFC 3261 section 18.1.1)."""
         dialog = self.session.dialog
-        return self.session.peer == to or (dialog is not None and dialog.next_hop == to)
+        places = {self.session.peer} if dialog is None else {self.session.peer, dialog.next_hop}
+        return to in places or (to.transport == "tcp" and to._replace(transport="udp") in places)
 
     def dial(self, now: float) -> Outputs:
         return self._rise(self.session.dial(self._offer, now), now)

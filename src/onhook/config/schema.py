@@ -198,6 +198,11 @@ class SipSettings:
         _NETWORK["idle_seconds"],
         "A TCP connection unused for so long is closed.",
     )
+    keepalive_seconds: float = setting(
+        kinds.seconds(0, 3_600, 100),
+        _NETWORK["keepalive_seconds"],
+        "How often connections that we opened are pinged (RFC 5626), so that NAT keeps them; 0: never.",
+    )
     max_connections: int = setting(
         kinds.whole(1, 65_535, 4_096), _NETWORK["max_connections"], "TCP connections at a time."
     )

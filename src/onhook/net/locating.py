@@ -58,7 +58,7 @@ class Locator(Answers[Targets]):
 
     async def question(self, key: str) -> tuple[Targets | Unresolved, float]:
         transport, _, domain = key.partition(" ")
-        names, seconds = await self._service_names(transport, domain)
+        names, seconds = await self._where_srv_is(transport, domain)
         for name in names:
             found = await self._questions.records(name, "SRV")
             seconds = min(seconds, found.seconds)
@@ -73,7 +73,7 @@ class Locator(Answers[Targets]):
         targets = tuple(Target(address, port) for address in found.records[:MAX_TARGETS])
         return targets, min(seconds, found.seconds)
 
-    async def _service_names(self, transport: str, domain: str) -> tuple[list[str], float]:
+    async def _where_srv_is(self, transport: str, domain: str) -> tuple[list[str], float]:
         """Where the SRV records for the transport are; the names of section 4.1's fallback without NAPTR."""
         found = await self._questions.records(domain, "NAPTR")
         usual = f"{_NAMES[transport]}.{domain}"

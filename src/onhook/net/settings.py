@@ -48,6 +48,10 @@ class NetworkSettings:
     connect_timeout_seconds: float = 5.0
     idle_seconds: float = 600.0
     """A connection that carried nothing for so long is closed."""
+    keepalive_seconds: float = 100.0
+    """How often a connection that we opened is pinged (RFC 5626 section 4.4.1); 0: never."""
+    pong_seconds: float = 10.0
+    """How long a peer that has answered pings before may take to answer one."""
     max_connections: int = 4096
     max_connections_per_peer: int = 1024
     """From one address, so that one broken peer leaves room for the others."""

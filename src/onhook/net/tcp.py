@@ -2,7 +2,8 @@
 
 A connection is known by the far end's address and port, so that a response to a request that came in leaves
 by the connection it came on (section 18.2.2) as long as that is open. Keep-alive pings (RFC 5626 section
-3.5.1) are answered. What cannot be cut into messages is handed up as it is, for the fact, and the
+4.4.1) are answered, and sent on connections that we opened: a peer that once answered one and does so no
+more is gone. What cannot be cut into messages is handed up as it is, for the fact, and the
 connection is closed: its place in the stream is lost.
 """
 
@@ -45,6 +46,7 @@ class TcpTransport:
         self._per_peer: Counter[str] = Counter()
         self._connecting: set[asyncio.Task[None]] = set()
         self._sweep: asyncio.TimerHandle | None = None
+        self._pinging: asyncio.TimerHandle | None = None
         self.on_unsent: Unsent = _nowhere_else
         """Asked when a connection could not be opened, before it is told; True: carried another way."""
 
@@ -66,11 +68,13 @@ class TcpTransport:
             self.bound.append(Destination(self.name, name[0], name[1]))
             port = name[1]
         self._sweep_later()
+        self._ping_later()
         return port
 
     async def close(self) -> None:
-        if self._sweep:
-            self._sweep.cancel()
+        for timer in (self._sweep, self._pinging):
+            if timer:
+                timer.cancel()
         for server in self._servers:
             server.close()
         for task in self._connecting:
@@ -190,13 +194,23 @@ class TcpTransport:
                 connection.close()
         self._sweep_later()
 
+    def _ping_later(self) -> None:
+        if seconds := self.settings.keepalive_seconds:
+            self._pinging = asyncio.get_running_loop().call_later(seconds, self._ping_all)
+
+    def _ping_all(self) -> None:
+        for connection in list(self._connections.values()):
+            if connection.opened_by_us:
+                connection.ping()
+        self._ping_later()
+
 
 class Connection(asyncio.Protocol):
     """One connection, from the first attempt on; what is sent before it is open waits in it."""
 
     __slots__ = (
-        "_framer", "_loop", "_owner", "_receive", "_transport", "_unanswered", "_users", "_waiting",
-        "_waiting_bytes", "key", "source", "used_at",
+        "_awaited", "_framer", "_loop", "_owner", "_pongs", "_receive", "_transport", "_unanswered", "_users",
+        "_waiting", "_waiting_bytes", "key", "opened_by_us", "source", "used_at",
     )  # fmt: skip
 
     def __init__(self, owner: TcpTransport, key: Key | None) -> None:
@@ -208,6 +222,11 @@ class Connection(asyncio.Protocol):
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
         self._unanswered = False
+        self._awaited: asyncio.TimerHandle | None = None
+        """Until when a pong is waited for."""
+        self._pongs = False
+        """The far end has answered a ping, so it will answer others."""
+        self.opened_by_us = key is not None
         self.key: Key = key or ("", 0, "")
         self.source = Destination(owner.name, *self.key[:2])
         self.used_at = self._loop.time()
@@ -279,7 +298,32 @@ class Connection(asyncio.Protocol):
         self._waiting = []
         self._waiting_bytes = 0
 
+    def ping(self) -> None:
+        """Send a ping, unless the last one is still waited for."""
+        if self._transport is None or self._awaited is not None:
+            return
+        self._transport.write(PING)
+        self._awaited = self._loop.call_later(self._owner.settings.pong_seconds, self._no_pong)
+
+    def _no_pong(self) -> None:
+        self._awaited = None
+        if self._pongs and self._transport is not None:
+            seconds = self._owner.settings.pong_seconds
+            self.fail(lambda to: failure("timeout", f"{to.peer} did not answer a ping within {seconds:g} s"))
+            self._unanswered = False
+            self._owner.forget(self)
+            self._transport.abort()
+
+    def _pong_came(self) -> None:
+        if self._awaited is not None:
+            self._awaited.cancel()
+            self._awaited = None
+        self._pongs = True
+
     def data_received(self, data: bytes) -> None:
+        if data == PONG and self.opened_by_us and not self._framer.waiting_bytes:
+            self._pong_came()  # no use of the connection: it may still be idle
+            return
         self.used_at = self._loop.time()
         self._unanswered = False
         for message in self._framer.feed(data):
@@ -292,6 +336,8 @@ class Connection(asyncio.Protocol):
             self.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._awaited is not None:
+            self._awaited.cancel()
         self._owner.forget(self)
         if exc is not None:
             self.fail(lambda to: describe(exc, to))

@@ -5,6 +5,7 @@ from enum import Enum, auto
 from onhook.effects import Destination, Transmit
 from onhook.machine import Outputs, nothing
 from onhook.sip.messages import Request, Response
+from onhook.sip.size import fit
 from onhook.sip.timers import GIVE_UP, T1, T2, T4
 from onhook.sip.transaction import (
     Failure,
@@ -43,10 +44,12 @@ class NonInviteClient(Transaction[State]):
     TERMINATED = State.TERMINATED
 
     def __init__(self, leg: str, request: Request, to: Destination, now: float) -> None:
+        self._by_udp: tuple[Request, Destination] = request, to
+        request, to = fit(request, to)
         super().__init__(leg, to, now)
         self.state = State.TRYING
-        self.request = request
-        self._data = request.to_bytes()
+        self.request: Request = request
+        self._data: bytes = request.to_bytes()
         self._interval = T1
 
     def start(self) -> Outputs:
@@ -54,6 +57,15 @@ class NonInviteClient(Transaction[State]):
         if not self.reliable:
             self.deadlines[TimerE] = self.now + T1
         return [Transmit(self._data, self.to)]
+
+    def fail(self, error: str, now: float) -> Outputs:
+        """What was too long for UDP is tried there all the same if nobody takes TCP (section 18.1.1)."""
+        request, to = self._by_udp
+        if to == self.to or self.state is not State.TRYING:
+            return super().fail(error, now)
+        self.now, self.request, self.to, self.reliable = now, request, to, False
+        self._data = request.to_bytes()
+        return self.start()
 
     def receive(self, response: Response, now: float) -> Outputs:
         self.now = now

@@ -518,7 +518,7 @@ class OutboundSession(Machine[State]):
             headers.add(name, invite.headers.get(name))
         headers.add("cseq", f"{invite.cseq.number if invite.cseq else 1} CANCEL")
         headers.add("reason", 'Q.850;cause=16;text="Normal call clearing"')
-        return self._start_request(Request("CANCEL", invite.uri, headers), self.peer)
+        return self._start_request(Request("CANCEL", invite.uri, headers), self._invite.to)
 
     def cancel_expired(self, _: CancelExpired) -> Outputs:
         """It rings on, for all we know: stay, so that an answer is still acknowledged and released."""

@@ -65,8 +65,9 @@ class Transaction(Machine[S]):
     TERMINATED: ClassVar[Enum]
 
     def __init__(self, leg: str, to: Destination, now: float) -> None:
-        self.leg, self.to, self.now = leg, to, now
-        self.reliable = to.transport in RELIABLE
+        self.leg, self.now = leg, now
+        self.to: Destination = to
+        self.reliable: bool = to.transport in RELIABLE
         self.deadlines: dict[type[Timer], float] = {}
 
     @property

@@ -545,3 +545,28 @@ def test_responses_that_belong_to_nothing_are_ignored() -> None:
     assert scene.session.receive(parsed(stray), PEER, 1.0) == []
     stray.headers.set("cseq", "1 BYE")
     assert scene.session.receive(parsed(stray), PEER, 1.0) == []
+
+
+def test_a_call_too_long_for_udp_is_set_up_and_cancelled_by_tcp() -> None:
+    session = OutboundSession(
+        leg="leg",
+        seed="5eed5eed5eed5eed",
+        peer=Destination("udp", "192.0.2.2", 0),
+        local=("2001:db8::1", 5070),
+        target="+14255550200",
+        caller="+14255550100",
+        now=0.0,
+    )
+    (invite,) = [each for each in session.dial(b"v" * 1_300, 0.0) if isinstance(each, Transmit)]
+    assert invite.to == Destination("tcp", "192.0.2.2", 0)
+    head = invite.data.decode()
+    assert head.startswith("INVITE sip:+14255550200@192.0.2.2;user=phone SIP/2.0\r\n")
+    assert "\r\nVia: SIP/2.0/TCP [2001:db8::1]:5070;" in head
+    assert "\r\nContact: <sip:+14255550100@[2001:db8::1]:5070>" in head
+    assert "\r\nFrom: <sip:+14255550100@[2001:db8::1];user=phone>;tag=" in head
+    asked = parse(invite.data)
+    assert isinstance(asked, Request)
+    session.receive(respond(asked, 180, to_tag="far"), invite.to, 1.0)
+    (cancel,) = [each for each in session.hang_up(1.5) if isinstance(each, Transmit)]
+    assert cancel.to == invite.to
+    assert b"\r\nVia: SIP/2.0/TCP [2001:db8::1]:5070;" in cancel.data

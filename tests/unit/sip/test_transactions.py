@@ -178,6 +178,38 @@ def test_a_success_after_a_failure_is_ignored() -> None:
 # Non-INVITE client: section 17.1.2
 
 
+LONG = ("x-long", "y" * 1_300)
+
+
+@pytest.mark.parametrize(("made", "method"), [(InviteClient, "INVITE"), (NonInviteClient, "BYE")])
+def test_a_request_too_long_for_udp_goes_by_tcp_and_back_to_udp_if_nobody_takes_it(
+    made: type[InviteClient] | type[NonInviteClient], method: str
+) -> None:
+    asked = request(method)
+    asked.headers.add("via", "SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKb")
+    assert made("leg", asked, UDP, 0.0).to == UDP
+    asked.headers.add(*LONG)
+    transaction = made("leg", asked, UDP, 0.0)
+    (first,) = transaction.start()
+    assert isinstance(first, Transmit)
+    assert first.to == TCP
+    (message,) = sent([first])
+    assert message.headers.values("via") == [
+        "SIP/2.0/TCP 192.0.2.1;branch=z9hG4bKa",
+        "SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKb",
+    ]
+    assert transaction.deadline == 32.0  # nothing is repeated over TCP
+    (again,) = transaction.fail("refused: nobody", 1.0)
+    assert isinstance(again, Transmit)
+    assert again.to == UDP
+    assert again.data == asked.to_bytes()
+    assert transaction.deadline == 1.5
+    (end,) = transaction.fail("refused: nobody", 2.0)
+    assert not isinstance(end, Transmit)
+    assert transaction.terminated
+    assert made("leg", asked, TCP, 0.0).start()[0] == Transmit(asked.to_bytes(), TCP)
+
+
 def test_a_request_is_repeated_up_to_every_four_seconds_until_timer_f() -> None:
     t = other_client()
     assert Playbook(t.made.start()) << "BYE"
