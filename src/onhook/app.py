@@ -134,10 +134,10 @@ async def running(config: Config) -> AsyncGenerator[Running, None]:
     _allow_many_files()
     now = clock()  # the world's; calls, and what is told of them, go by a clock that can be moved on
     calls_clock = Clock(now)
-    sources = _sources(calls_clock)
     async with contextlib.AsyncExitStack() as stack:
         certificates = _certificates(config)
         store, journal = _open_store(config, stack)
+        sources = _sources(config, calls_clock, store)
         keys = _token_keys(config, now())
         authorize = _authorization(config, keys, store, now)
         courier = _courier(config, journal, calls_clock.now, certificates, authorize)
@@ -190,7 +190,10 @@ async def running(config: Config) -> AsyncGenerator[Running, None]:
         )
 
 
-def _sources(clock: Clock) -> Sources:
+def _sources(config: Config, clock: Clock, store: SqliteStore) -> Sources:
+    """What was skipped in an earlier run stays skipped: the clock of calls never runs backwards."""
+    if config.lab.skip_waits and (newest := store.calls(1)):
+        clock.skip(max(0.0, (newest[0].ended_at or newest[0].started_at) - clock.now()))
     return Sources(
         now=clock.now, guid=lambda: time_ordered_guid(clock.real()), seed=lambda: secrets.token_hex(16)
     )

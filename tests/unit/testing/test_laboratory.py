@@ -221,3 +221,30 @@ def test_asgi_applications_are_served_too(lab: Laboratory) -> None:
         assert answer.read() == b"here"
     with pytest.raises(TypeError, match="no WSGI or ASGI application"):
         lab.serve("app:main")
+
+
+def test_a_server_that_cannot_be_cleared_is_started_anew(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = Laboratory(server)
+    application = Application(lab)
+    lab.phone(FRIEND).will("rang-out").will("answers")
+    application.call()
+    skipped = lab.calls.last.ended("rang-out").record
+    application.call()
+    lab.calls.last.connected()
+    before = server.running
+    with monkeypatch.context() as patch:
+        patch.setattr("onhook.testing.closing.CLOSING_SECONDS", 0.1)
+        patch.setattr("onhook.testing.closing.Closing._terminate", lambda _self, _call: None)
+        lab.close()
+    assert server.running is not before
+    after = Laboratory(server)
+    assert len(after.calls) == 0
+    assert skipped.ended_at is not None
+    assert server.running.switch.now() >= skipped.ended_at, "what was skipped stays skipped"
+    again = Application(after)
+    again.call("+14255550486")
+    after.calls.last.ended("busy")
+    assert after.account() == []
+    after.close()
