@@ -56,7 +56,6 @@ def reminders(onhook: Laboratory) -> Reminders:
         ("call-forbidden", "not allowed to call this number"),
         ("trunk-unavailable", "failed with 503: tell the operator"),
         ("hung-up-by-phone", "done"),
-        ("hung-up-by-network", "done"),
     ],
 )
 def test_a_reminder_that_ends(onhook: Laboratory, reminders: Reminders, ending: str, outcome: str) -> None:
@@ -76,7 +75,8 @@ def test_a_reminder_that_we_end(onhook: Laboratory, reminders: Reminders) -> Non
 
 
 def test_a_customer_who_calls_and_hangs_up(onhook: Laboratory, reminders: Reminders) -> None:
-    call = onhook.phone(CUSTOMER).calls(OWN_NUMBER, then="caller-hung-up").ended("caller-hung-up")
+    call = onhook.phone(CUSTOMER).calls(OWN_NUMBER, then="carrier: wait 500 ms\ncarrier: bye")
+    call.ended("caller-hung-up")
     assert reminders.outcome(call.id) == "done"
 
 

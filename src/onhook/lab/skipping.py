@@ -97,11 +97,19 @@ class Skipping:
         """Look, and skip, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            await _settle()
-            self.look()
+            if self._to_skip():
+                await _settle()
+                self.look()
 
     def look(self) -> float:
         """Move the clock on if nothing else is to come; by how many seconds."""
+        seconds = self._to_skip()
+        if seconds:
+            self._skip(seconds, RINGING)
+        return seconds
+
+    def _to_skip(self) -> float:
+        """How many seconds may be skipped now; it notes what has changed since it was asked last."""
         now = self._clock.real()
         states = {call_id: call.state for call_id, call in self._switch.calls.items()}
         if self._under_way or states != self._states:
@@ -112,10 +120,7 @@ class Skipping:
         if self.strangers() or not all(map(waits, calls)):
             return 0.0
         seconds = self._until_next()
-        if not LEAST_SKIP_SECONDS <= seconds <= MAX_SKIP_SECONDS:
-            return 0.0
-        self._skip(seconds, RINGING)
-        return seconds
+        return seconds if LEAST_SKIP_SECONDS <= seconds <= MAX_SKIP_SECONDS else 0.0
 
     async def pass_time(self, seconds: float) -> None:
         """Let `seconds` pass for all calls, timer by timer. Raises NotOurs, and ValueError beyond a week."""
