@@ -39,6 +39,7 @@ from onhook.delivery.courier import Courier
 from onhook.delivery.grid.event_grid import EventGrid
 from onhook.delivery.grid.surroundings import Sources as GridSources
 from onhook.delivery.refused_networks import RefusedNetworks
+from onhook.effects import Destination
 from onhook.lab.carrier import Carrier
 from onhook.lab.clock import Clock, MediaOnClock
 from onhook.lab.skipping import Skipping
@@ -54,8 +55,10 @@ from onhook.server.keys import CallbackAuthorization, TokenKeys
 from onhook.server.phone_api import phone_surface
 from onhook.server.rate_limits import RateLimits
 from onhook.server.recordings_api import RecordingsApi
+from onhook.server.replays_api import ReplaysApi
 from onhook.server.serving import HttpServer, TlsFiles
 from onhook.server.serving import serve as serve_http
+from onhook.server.settings import ServerSettings
 from onhook.server.sip_routing_api import LiveRouting, sip_routing_surface
 from onhook.store.batch import StoreFailed
 from onhook.store.journal import Journal
@@ -166,6 +169,7 @@ async def running(config: Config) -> AsyncGenerator[Running, None]:
         await made.recordings.recover()
         identities = _identities(config, store, keys, now, sources.guid)
         settings = server_settings(config)
+        lab = _lab(config, store, carrier, network, now)
         application = make_app(
             config.directory,
             switch,
@@ -175,7 +179,7 @@ async def running(config: Config) -> AsyncGenerator[Running, None]:
             ready=lambda: not journal.failure,
             health=made.health,
             surfaces=(identity_surface(identities), phone_surface(), sip_routing_surface(routing)),
-            public=[*keys.routes(), *GridApi(grid, settings).routes(), *_recordings(config, shelf, now)],
+            public=_public(keys, grid, settings, lab, _recordings(config, shelf, now)),
         )
         skipping = _skipping(config, calls_clock, switch, carrier, (courier, grid))
         http = await _start_http(config, application, certificates, stack, skipping)
@@ -197,6 +201,30 @@ def _sources(config: Config, clock: Clock, store: SqliteStore) -> Sources:
     return Sources(
         now=clock.now, guid=lambda: time_ordered_guid(clock.real()), seed=lambda: secrets.token_hex(16)
     )
+
+
+def _public(keys: TokenKeys, grid: EventGrid, settings: ServerSettings, *others: list[Route]) -> list[Route]:
+    """Pages that stand before the operations."""
+    routes = [*keys.routes(), *GridApi(grid, settings).routes()]
+    return [*routes, *(route for each in others for route in each)]
+
+
+def _lab(
+    config: Config, store: SqliteStore, carrier: Carrier | None, network: Network, now: Callable[[], float]
+) -> list[Route]:
+    """What can be done with the built-in carrier."""
+    settings = server_settings(config)
+    return ReplaysApi(store, carrier, settings, now, _own_sip(network, carrier)).routes()
+
+
+def _own_sip(network: Network, carrier: Carrier | None) -> Callable[[str], Destination]:
+    """Where the carrier's calls come in, by transport."""
+
+    def where(transport: str) -> Destination:
+        host, port = carrier.address if carrier else ("127.0.0.1", 0)
+        return Destination(transport, *network.via_address(Destination(transport, host, port)))
+
+    return where
 
 
 def _switch(

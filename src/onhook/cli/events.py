@@ -47,9 +47,9 @@ def subscribe(name: str, given: dict[str, Any], config: str | None, *, json: boo
             raise CommandError(
                 "--endpoint is needed to change a subscription: it is replaced whole.", Exit.USAGE
             )
-        told = _ask(read_config(config), "POST", f"{ROOT}/{quote(name)}/validate")
+        told = ask(read_config(config), "POST", f"{ROOT}/{quote(name)}/validate")
     else:
-        told = _ask(read_config(config), "POST", ROOT, fields | {"name": name})
+        told = ask(read_config(config), "POST", ROOT, fields | {"name": name})
     if json:
         print_json(told)
     else:
@@ -60,7 +60,7 @@ def subscribe(name: str, given: dict[str, Any], config: str | None, *, json: boo
 def list_all(config_file: str | None, *, json: bool) -> int:
     config = read_config(config_file)
     try:
-        told = _ask(config, "GET", ROOT)["subscriptions"]
+        told = ask(config, "GET", ROOT)["subscriptions"]
     except _NotRunning:
         told = _kept(config_file)
     if json:
@@ -77,7 +77,7 @@ def list_all(config_file: str | None, *, json: bool) -> int:
 def show(name: str, limit: int, config_file: str | None, *, json: bool) -> int:
     config = read_config(config_file)
     try:
-        told = _ask(config, "GET", f"{ROOT}/{quote(name)}?limit={min(limit, 1_000)}")
+        told = ask(config, "GET", f"{ROOT}/{quote(name)}?limit={min(limit, 1_000)}")
     except _NotRunning:
         told = _kept_one(name, limit, config_file)
     if json:
@@ -92,7 +92,7 @@ def show(name: str, limit: int, config_file: str | None, *, json: bool) -> int:
 
 
 def delete(name: str, config: str | None, *, json: bool) -> int:
-    _ask(read_config(config), "DELETE", f"{ROOT}/{quote(name)}")
+    ask(read_config(config), "DELETE", f"{ROOT}/{quote(name)}")
     if json:
         print_json({"deleted": name})
     else:
@@ -102,7 +102,7 @@ def delete(name: str, config: str | None, *, json: bool) -> int:
 
 def redeliver(name: str, event_id: str, config: str | None, *, json: bool) -> int:
     path = f"{ROOT}/{quote(name)}/redeliver"
-    told = _ask(read_config(config), "POST", path, {"event_id": event_id})
+    told = ask(read_config(config), "POST", path, {"event_id": event_id})
     if json:
         print_json(told)
     else:
@@ -114,7 +114,7 @@ class _NotRunning(CommandError):
     """No server listens where the configuration says."""
 
 
-def _ask(config: Config, method: str, path: str, body: object = None) -> Any:
+def ask(config: Config, method: str, path: str, body: object = None) -> Any:
     """The server's JSON answer; None if it has no body. Raises CommandError with the reason."""
     host = WILDCARDS.get(config.server.host, config.server.host)
     where = f"{host}:{config.server.port}"

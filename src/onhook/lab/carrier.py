@@ -19,6 +19,7 @@ from onhook.lab.carrier_audio import CarrierAudio
 from onhook.lab.far_caller import FarCaller
 from onhook.lab.far_end import Caller, FarEnd
 from onhook.lab.far_end_call import FarCall
+from onhook.lab.replay.call import Part
 from onhook.lab.scenario import parse_scenario
 from onhook.lab.scenario_steps import Scenario
 from onhook.media.parts import Clip
@@ -71,6 +72,7 @@ class Carrier:
         self._wills: dict[str, deque[Scenario]] = {}
         self._always: dict[str, Scenario] = {}
         self._willed = 0
+        self._parts: dict[str, deque[Part]] = {}
         self._max_calls = max_calls
         settings = NetworkSettings(host=host, port=port)
         self._network = Network(settings)
@@ -95,6 +97,7 @@ class Carrier:
             max_calls=self._max_calls,
             refuse=self._tcp.reset,
         )
+        self._far_end.part_for = self._part_for
         self._far_end.on_media = self.audio.follow
         self._far_end.on_sound = self.audio.perform
 
@@ -165,9 +168,41 @@ class Carrier:
         for caller in list(self.far_end.callers.values()):
             self._perform(caller.hang_up(self._now()))
 
+    @property
+    def armed(self) -> int:
+        """How many calls are fixed that have not come."""
+        return self._willed
+
+    def arm(self, part: Part) -> None:
+        """The next call to the part's number meets its recorded far end. Raises ValueError for too many."""
+        if self._willed >= MAX_WILLS:
+            raise ValueError(f"{MAX_WILLS} calls are fixed already")
+        self._parts.setdefault(part.number, deque()).append(part)
+        self._willed += 1
+
+    def disarm(self, part: Part) -> bool:
+        """Take it back; False if its call has come."""
+        waiting = self._parts.get(part.number, deque())
+        if part not in waiting:
+            return False
+        waiting.remove(part)
+        self._willed -= 1
+        return True
+
+    def replay(self, part: Part, to: Destination) -> None:
+        """Call `to` as the recorded far end called."""
+        self._perform(self.far_end.replay(part, to, self._now()))
+
     def heard(self, call: Caller) -> Clip:
         """What a call heard from its begin on, as far as it is kept. Raises LookupError if nothing is."""
         return self.audio.heard(call)
+
+    def _part_for(self, invite: Request) -> Part | None:
+        waiting = self._parts.get(phone_number(invite.uri))
+        if not waiting:
+            return None
+        self._willed -= 1
+        return waiting.popleft()
 
     def _scenario_for(self, invite: Request) -> Scenario:
         number = phone_number(invite.uri)

@@ -14,6 +14,7 @@ from onhook.effects import Destination, Transmit
 from onhook.lab.audio_steps import SoundStep
 from onhook.lab.far_caller import FarCaller
 from onhook.lab.far_end_call import SECRET, FarCall, Place
+from onhook.lab.replay.call import Part, ReplayCall
 from onhook.lab.scenario_steps import Scenario
 from onhook.sip.messages import Malformed, Request, Response, parse
 from onhook.sip.offer import Negotiated
@@ -29,7 +30,7 @@ MAX_STALE = 1_000
 MAX_ENDED_KEPT = 256
 """Ended calls kept for tests and for provoke."""
 
-Caller: TypeAlias = FarCall | FarCaller
+Caller: TypeAlias = FarCall | FarCaller | ReplayCall
 """Whoever is at the far end: of a call to it, or from it."""
 CallKey = tuple[str, str]
 """Call-ID and the tag of the caller."""
@@ -57,8 +58,10 @@ class FarEnd:
         self.ended: deque[FarCall] = deque(maxlen=MAX_ENDED_KEPT)
         self.talking: dict[FarCall, Negotiated] = {}
         """Where RTP is wanted now; the owner of the sockets sends it."""
-        self.callers: dict[str, FarCaller] = {}
-        """Calls that this far end placed, by Call-ID; the ended ones go with their last timer."""
+        self.callers: dict[str, FarCaller | ReplayCall] = {}
+        """Calls that this far end placed or replays, by Call-ID; the ended ones go with their last timer."""
+        self.part_for: Callable[[Request], Part | None] = lambda _: None
+        """The recorded far end that an INVITE meets, instead of a scenario."""
         self.refused_calls = 0
         """INVITEs that met the limit of calls."""
         self._choose, self._refuse = choose, refuse
@@ -110,6 +113,27 @@ class FarEnd:
         sent = caller.begin(now)
         self._sound(caller)
         return caller, sent
+
+    def replay(self, part: Part, to: Destination, now: float) -> list[Transmit]:
+        """Place the call that a recorded far end placed; what is to be sent first."""
+        part.call = call = self._replayed(part, now, to)
+        sent = call.begin(now)
+        self.callers[call.call_id] = call
+        self._sound(call)
+        return sent
+
+    def _replayed(self, part: Part, now: float, to: Destination | None = None) -> ReplayCall:
+        self._made += 1
+        name = f"{self._place.prefix}{self._made:x}again"
+        return ReplayCall(
+            part.script,
+            name=name,
+            address=(self._place.host, self._place.port),
+            open_media=self._place.open_media,
+            secret=self._place.secret + name.encode(),
+            now=now,
+            to=to,
+        )
 
     def open_gate(self, now: float) -> list[Transmit]:
         """One more `wait for` of the application is over: go on with the steps below it."""
@@ -167,6 +191,11 @@ class FarEnd:
             mark_source(request, source)
             response = refusal.response(request, tag)
             return [Transmit(response.to_bytes(), reply_to(request, source))] if response else []
+        if (part := self.part_for(request)) is not None:
+            part.call = replayed = self.callers[request.call_id] = self._replayed(part, now)
+            sent = replayed.receive(request, source, now)
+            self._sound(replayed)
+            return sent
         self._made += 1
         call = FarCall(
             self._place,

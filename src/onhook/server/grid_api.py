@@ -76,7 +76,7 @@ class GridApi:
             try:
                 if guarded:
                     check_caller(request, self._settings)
-                    _check_origin(request)
+                    check_origin(request)
                 return await page(request)
             except ApiError as refusal:
                 headers: dict[str, str] = {}
@@ -91,7 +91,7 @@ class GridApi:
         return _json({"subscriptions": found})
 
     async def subscribe(self, request: Request) -> Response:
-        record = self._grid.subscribe(await _body(request, Subscription))
+        record = self._grid.subscribe(await read_body(request, Subscription))
         return await self._settled(record.name, 201)
 
     async def subscription(self, request: Request) -> Response:
@@ -112,7 +112,7 @@ class GridApi:
         return await self._settled(record.name, 200)
 
     async def redeliver(self, request: Request) -> Response:
-        resend = await _body(request, Resend)
+        resend = await read_body(request, Resend)
         delivery = self._grid.redeliver(_name(request), resend.event_id)
         await self._written()
         return _json(delivery_json(delivery), 202)
@@ -200,7 +200,7 @@ def _try_json(made: GridTry) -> dict[str, Any]:
 T = TypeVar("T", bound=msgspec.Struct)
 
 
-async def _body(request: Request, kind: type[T]) -> T:
+async def read_body(request: Request, kind: type[T]) -> T:
     """The JSON body; raises ApiError 400, 413 or 415 that says what and where."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise ApiError(
@@ -236,7 +236,7 @@ def _misfit(field: str, why: str) -> ApiError:
     return ApiError(400, "InvalidBody", f"{where[:MAX_FIELD_CHARACTERS]}: {why}.", target=field or None)
 
 
-def _check_origin(request: Request) -> None:
+def check_origin(request: Request) -> None:
     """A page of another site can make a browser post here; the browser then says whose page it is."""
     origin = request.headers.get("origin")
     if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):

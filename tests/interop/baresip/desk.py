@@ -125,6 +125,10 @@ class Desk:
         self._news = asyncio.Condition()
         self._http: aiohttp.ClientSession | None = None
 
+    def decides(self, decide: Decide) -> None:
+        """From now on the application does this with each call."""
+        self._decide = decide
+
     # The application
 
     @contextlib.asynccontextmanager
