@@ -68,11 +68,21 @@ def passed(original: Samples, copy: Samples) -> Passed:
     )
 
 
-def lag_seconds(one: Samples, other: Samples) -> float:
-    """How much later the same sound stands in the other (below 0: earlier); both are whole recordings."""
-    fits = _fits(one, other)
-    at = int(np.argmax(fits))
-    return (at if at < len(fits) // 2 else at - len(fits)) / RATE
+def places_seconds(original: Samples, copy: Samples, count: int) -> list[float]:
+    """Where in the copy the original begins, that often: the best fits that do not overlap, in order."""
+    fits = _fits(original, copy)[: len(copy) - len(original) + 1].copy()
+    found: list[int] = []
+    for _ in range(count):
+        at = int(np.argmax(fits))
+        found.append(at)
+        fits[max(0, at - len(original) + 1) : at + len(original)] = -np.inf
+    return [at / RATE for at in sorted(found)]
+
+
+def later_seconds(original: Samples, one: Samples, other: Samples, count: int) -> float:
+    """How much later it begins in the other copy than in the first: the median of that many times."""
+    pairs = zip(places_seconds(original, one, count), places_seconds(original, other, count), strict=True)
+    return float(np.median([there - here for here, there in pairs]))
 
 
 def _fits(part: Samples, whole: Samples) -> Signal:
