@@ -45,6 +45,8 @@ class Trunk:
     """The name that its certificate must have; empty: `host`."""
     session_timer_seconds: int = 0
     """The interval of the session timer that we ask for (RFC 4028); 0: only if the trunk asks."""
+    advertised_host: str = ""
+    """What this trunk knows our machine by, in Via and Contact; empty: as all others."""
     refer: str = "auto"
     """Whether it may be asked to call others in our place (REFER): "auto" if it lists REFER, or "never"."""
 

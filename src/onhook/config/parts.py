@@ -30,7 +30,9 @@ _NETWORK = NetworkSettings()
 def network_settings(config: Config, tls: TlsSettings | None = None) -> NetworkSettings:
     """Without `tls`, its transport is left out."""
     transports = _NETWORK.transports if tls is None else (*_NETWORK.transports, "tls")
-    return _fill(NetworkSettings, config.sip, tls=tls, transports=transports)
+    trunks = config.directory.trunks.values()
+    advertised = {trunk.host: trunk.advertised_host for trunk in trunks if trunk.advertised_host}
+    return _fill(NetworkSettings, config.sip, tls=tls, transports=transports, advertised=advertised)
 
 
 def tls_settings(config: Config, development: CertificatePaths) -> TlsSettings:

@@ -416,6 +416,11 @@ class TrunkSection:
     tls_name: str = setting(
         kinds.MAYBE_HOST, _TRUNK["tls_name"], "Name that its certificate must have; nothing: host."
     )
+    advertised_host: str = setting(
+        kinds.MAYBE_HOST,
+        _TRUNK["advertised_host"],
+        "Address that this trunk sees in Via and Contact; nothing: sip.advertised_host.",
+    )
     username: str = setting(kinds.USERNAME, _TRUNK["username"], "Name for digest authentication, if it asks.")
     password: str = setting(
         kinds.PASSWORD, _TRUNK["password"], "Password for digest authentication.", secret=True

@@ -221,10 +221,10 @@ class Network:
     def via_address(self, to: Destination) -> tuple[str, int]:
         """Host and port for Via and Contact in messages to `to`.
 
-        The host is the advertised one if that is set, else the bound one; if we are bound to every interface,
-        it is the address of the interface that leads to `to` (to the default route while its name is
-        unknown). The port is the listening one, for connections too (RFC 3261 section 18.1.1). Raises
-        nothing; before `start` the settings' own values are given.
+        The host is the one advertised to that trunk or to all, if one is set, else the bound one; if we are
+        bound to every interface, it is the address of the interface that leads to `to` (to the default route
+        while its name is unknown). The port is the listening one, for connections too (RFC 3261 section
+        18.1.1). Raises nothing; before `start` the settings' own values are given.
         """
         remote = self._remote(to) if self._loop else ""
         version_6 = ":" in remote
@@ -234,11 +234,18 @@ class Network:
             host, port = place.host, place.port
             if (":" in place.host) == version_6:
                 break
-        if self._settings.advertised_host:
-            return self._settings.advertised_host, port
+        if advertised := self._advertised_to(to, remote):
+            return advertised, port
         if host in _EVERY_INTERFACE:
             host = self._interface_towards(remote, version_6=version_6)
         return host, port
+
+    def _advertised_to(self, to: Destination, remote: str) -> str:
+        """By the trunk's host, or by its address: a call that comes in has no other."""
+        for host, advertised in self._settings.advertised.items():
+            if host == to.host or (remote and remote == self.address_of(host)):
+                return advertised
+        return self._settings.advertised_host
 
     def _remote(self, to: Destination) -> str:
         """The address of `to`, as far as it is known."""

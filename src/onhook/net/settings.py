@@ -35,6 +35,8 @@ class NetworkSettings:
     """IPv6 address to bind as well; empty is none."""
     advertised_host: str = ""
     """Written into Via and Contact instead of the local address: for a machine behind NAT."""
+    advertised: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The same towards single trunks, by their hosts: for a machine in several networks."""
     transports: tuple[str, ...] = ("udp", "tcp")
     tls_port: int = 5071
     """Beside `port`, for tls; 0 lets the system choose one."""

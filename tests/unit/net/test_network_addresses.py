@@ -61,6 +61,16 @@ async def test_an_advertised_host_stands_for_every_address() -> None:
     await network.close()
 
 
+async def test_a_trunk_may_know_us_by_an_address_of_its_own() -> None:
+    advertised = {"192.0.2.50": "203.0.113.7", "localhost": "inner.example"}
+    network = await started(NetworkSettings(port=0, advertised_host="sbc.example", advertised=advertised))
+    assert network.via_address(TRUNK)[0] == "203.0.113.7"
+    assert network.via_address(Destination("tcp", "localhost", 5060))[0] == "inner.example"
+    assert network.via_address(Destination("udp", "127.0.0.1", 40_000))[0] == "inner.example"  # it called us
+    assert network.via_address(Destination("udp", "192.0.2.51", 5060))[0] == "sbc.example"
+    await network.close()
+
+
 async def test_bound_to_every_interface_it_names_the_one_that_leads_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
