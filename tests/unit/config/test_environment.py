@@ -225,6 +225,7 @@ VALUES = {
     "tls_client_certificates": "required",
     "tls_name": "sbc.example",
     "dns_servers": "127.0.0.1:53",
+    "skip_waits": "true",
     "codecs": "opus, PCMA",
     "srtp": "optional",
     "refused_networks": "10.0.0.0/8,fd00::/8",

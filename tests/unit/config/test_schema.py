@@ -115,6 +115,9 @@ def test_parts_get_their_own_defaults_from_an_empty_configuration() -> None:
 NOT_SET = {
     "NetworkSettings": {
         "transports",
+        "advertised",  # advertised_host of each trunk
+        "pong_seconds",
+        "target_rests_seconds",
         "receive_buffer_bytes",
         "max_unsent_bytes",
         "lookup_timeout_seconds",
