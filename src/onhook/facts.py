@@ -39,8 +39,9 @@ __all__ = [
     "Dismissal", "DoorRefusal", "EventAttempted", "Fact", "FaultRaised", "GridAttempted", "GridFate",
     "GridListener", "GridUnheard", "HeardWord", "InboundRefused", "IncomingCallAnnounced", "LegDismissed",
     "LegMovedIn", "LegMovedOut", "ListeningFailed", "MediaMeasured", "Observed", "OperationEnd",
-    "OperationEnded", "PromptEnded", "PromptFault", "PromptStarted", "RecordedChunk", "RecordingChange",
-    "RecordingChanged", "Refusal", "RelayFailed", "RouteRefused", "RouteTaken", "RtpResumed", "RtpStopped",
+    "OperationEnded", "PromptEnded", "PromptFault", "PromptStarted", "Provoked", "RecordedChunk",
+    "RecordingChange", "RecordingChanged", "Refusal", "RelayFailed", "RouteRefused", "RouteTaken",
+    "RtpResumed", "RtpStopped",
     "ServerRestarted", "SipSeen", "SipUnreadable", "SpeechBegan", "SpeechHeard", "StreamChanged",
     "StreamState", "Timeline", "TimerFired", "TransportFailed", "UserLegCause", "UserLegChanged",
     "UserLegState",
@@ -341,6 +342,19 @@ class ServerRestarted(Observed, frozen=True, kw_only=True, gc=False, tag="restar
     last_seen_at: float
 
 
+class Provoked(Observed, frozen=True, kw_only=True, gc=False, tag="provoked"):
+    """What follows was asked for: `provocation` is what was armed under this id, `name` what it provokes.
+
+    It is no proof of how a call ended, which is judged from what came of it; it says that nothing is broken.
+    """
+
+    provocation: str
+    name: str
+    arm: str
+    """Where it was armed: carrier, request, callback …"""
+    detail: str = ""
+
+
 class FaultRaised(Observed, frozen=True, kw_only=True, gc=False, tag="fault"):
     """Our own code failed while handling this call."""
 
@@ -386,6 +400,7 @@ Fact: TypeAlias = (
     | GridAttempted
     | GridUnheard
     | ServerRestarted
+    | Provoked
     | FaultRaised
 )
 Timeline: TypeAlias = list[Fact]

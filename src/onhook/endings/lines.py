@@ -24,6 +24,7 @@ from onhook.facts import (
     LegDismissed,
     LegMovedIn,
     LegMovedOut,
+    Provoked,
     RouteRefused,
     RouteTaken,
     ServerRestarted,
@@ -215,6 +216,12 @@ def _(fact: GridUnheard) -> Told:
 @_tell.register
 def _(fact: ServerRestarted) -> Told:
     return "note", "", f"the server restarted; nothing was noted for {fact.at - fact.last_seen_at:.1f} s"
+
+
+@_tell.register
+def _(fact: Provoked) -> Told:
+    detail = f": {fact.detail}" if fact.detail else ""
+    return "note", "", f"provoked ({fact.provocation}, {fact.arm}): {fact.name}{detail}"
 
 
 @_tell.register

@@ -49,6 +49,7 @@ from onhook.facts import (
     OperationEnded,
     PromptEnded,
     PromptStarted,
+    Provoked,
     RecordingChanged,
     RelayFailed,
     RouteRefused,
@@ -238,7 +239,7 @@ def _relay(reading: Reading, _fact: RelayFailed, number: int) -> None:
 
 
 def _noted(_reading: Reading, _fact: Fact, _number: int) -> None:
-    """Media and what was made of it: rules that weigh it look it up."""
+    """Media and what was made of it: rules that weigh it look it up. That it was provoked decides nothing."""
 
 
 def _arrived(reading: Reading, fact: CallArrived, _number: int) -> None:
@@ -299,5 +300,6 @@ _READERS: dict[type[Any], Callable[[Reading, Any, int], None]] = {
     LegMovedIn: _moved_in,
     LegMovedOut: _moved_out,
     ServerRestarted: _restart,
+    Provoked: _noted,
     FaultRaised: _fault,
 }
