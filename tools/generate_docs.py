@@ -23,6 +23,7 @@ from onhook.endings.match import pair_text
 from onhook.endings.pages import pages
 from onhook.endings.reference import signals_and_tips
 from onhook.lab.cards import cards_markdown
+from onhook.lab.published_rows import markdown as published_rows
 from onhook.machine import Machine, diagram
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -250,6 +251,7 @@ OUTPUTS: dict[str, Callable[[], str]] = {
     "docs/reference/endings.md": endings,
     "docs/reference/machines.md": diagrams,
     "docs/reference/test-numbers.md": cards_markdown,
+    "docs/reference/published-rows.md": published_rows,
 }
 
 

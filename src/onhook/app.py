@@ -42,6 +42,9 @@ from onhook.delivery.refused_networks import RefusedNetworks
 from onhook.effects import Destination
 from onhook.lab.carrier import Carrier
 from onhook.lab.clock import Clock, MediaOnClock
+from onhook.lab.provoked_media import ProvokedMedia
+from onhook.lab.provoked_store import ProvokedStore
+from onhook.lab.provoking import Provoking
 from onhook.lab.skipping import Skipping
 from onhook.media.recordings.shelf import Shelf
 from onhook.net.network import Network
@@ -52,18 +55,19 @@ from onhook.server.context_key import context_key
 from onhook.server.grid_api import GridApi
 from onhook.server.identity_api import Identities, identity_surface
 from onhook.server.keys import CallbackAuthorization, TokenKeys
+from onhook.server.lab_api import LabApi, RequestFaults, follow_http
 from onhook.server.phone_api import phone_surface
 from onhook.server.rate_limits import RateLimits
 from onhook.server.recordings_api import RecordingsApi
 from onhook.server.replays_api import ReplaysApi
 from onhook.server.serving import HttpServer, TlsFiles
 from onhook.server.serving import serve as serve_http
-from onhook.server.settings import ServerSettings
 from onhook.server.sip_routing_api import LiveRouting, sip_routing_surface
 from onhook.store.batch import StoreFailed
 from onhook.store.journal import Journal
 from onhook.store.sqlite import SqliteStore
 from onhook.switch import Sources, Switch
+from onhook.switch.world import Media
 
 MAX_CALLS_REMEMBERED = 10_000
 """Calls whose resource is known without asking the store: each has several events."""
@@ -134,18 +138,18 @@ def time_ordered_guid(now: float) -> str:
 @contextlib.asynccontextmanager
 async def running(config: Config) -> AsyncGenerator[Running, None]:
     """Start everything in order, and stop it in the opposite one. Raises OSError for a port that is taken."""
-    _allow_many_files()
     now = clock()  # the world's; calls, and what is told of them, go by a clock that can be moved on
     calls_clock = Clock(now)
     async with contextlib.AsyncExitStack() as stack:
         certificates = _certificates(config)
-        store, journal = _open_store(config, stack)
+        provoking = Provoking(calls_clock.now)
+        store, journal = _open_store(config, provoking, stack)
         sources = _sources(config, calls_clock, store)
         keys = _token_keys(config, now())
-        authorize = _authorization(config, keys, store, now)
+        authorize = _authorization(config, keys, store, now, provoking.token_time)
         courier = _courier(config, journal, calls_clock.now, certificates, authorize)
         grid = _event_grid(config, store, journal, sources, certificates)
-        _post(courier, grid, stack)
+        _post(courier, grid, stack, provoking)
         carrier = await _start_carrier(config, calls_clock, stack)
         network = await _start_network(config, stack)
         made = await make_studio(_surroundings(config, now, certificates, keys), stack)
@@ -155,7 +159,7 @@ async def running(config: Config) -> AsyncGenerator[Running, None]:
             config,
             routing=routing,
             network=network,
-            media=MediaOnClock(made.studio, calls_clock),
+            media=_media(MediaOnClock(made.studio, calls_clock), provoking),
             store=store,
             journal=journal,
             courier=courier,
@@ -163,31 +167,31 @@ async def running(config: Config) -> AsyncGenerator[Running, None]:
             grid=grid,
         )
         stack.callback(switch.close)
+        provoking.attach(switch, network, carrier, journal.note, store.call)
         stack.callback(made.studio.stop)  # while the switch still hears how prompts end
-        routing.follow(switch.reroute)
         switch.recover()
         await made.recordings.recover()
         identities = _identities(config, store, keys, now, sources.guid)
-        settings = server_settings(config)
         lab = _lab(config, store, carrier, network, now)
         application = make_app(
             config.directory,
             switch,
             store,
-            settings,
+            server_settings(config),
             now=now,
             ready=lambda: not journal.failure,
             health=made.health,
             surfaces=(identity_surface(identities), phone_surface(), sip_routing_surface(routing)),
-            public=_public(keys, grid, settings, lab, _recordings(config, shelf, now)),
+            public=_public(config, keys, grid, provoking, [*lab, *_recordings(config, shelf, now)]),
+            faults=RequestFaults(provoking),
         )
         skipping = _skipping(config, calls_clock, switch, carrier, (courier, grid))
         http = await _start_http(config, application, certificates, stack, skipping)
+        follow_http(provoking, http, certificates, config.server.hostnames)
         keys.url = _own_url(config, http.port)
         grid.start(keys.url, config.subscriptions)
         _in_the_background(stack, _clean(store, keys, now, config.store.retention_days))
-        _in_the_background(stack, _clean_recordings(shelf, now, config.recording.retention_hours))
-        _in_the_background(stack, _skip_waits(config, skipping))
+        _in_the_background(stack, _clean_recordings(shelf, now, config), _skip_waits(config, skipping))
         stack.enter_context(_seldom_collecting())
         yield Running(
             config, switch, store, courier, network, http, carrier, certificates, identities, grid, skipping
@@ -201,12 +205,6 @@ def _sources(config: Config, clock: Clock, store: SqliteStore) -> Sources:
     return Sources(
         now=clock.now, guid=lambda: time_ordered_guid(clock.real()), seed=lambda: secrets.token_hex(16)
     )
-
-
-def _public(keys: TokenKeys, grid: EventGrid, settings: ServerSettings, *others: list[Route]) -> list[Route]:
-    """Pages that stand before the operations."""
-    routes = [*keys.routes(), *GridApi(grid, settings).routes()]
-    return [*routes, *(route for each in others for route in each)]
 
 
 def _lab(
@@ -232,14 +230,14 @@ def _switch(
     *,
     routing: LiveRouting,
     network: Network,
-    media: MediaOnClock,
+    media: Media,
     store: SqliteStore,
     journal: Journal,
     courier: Courier,
     sources: Sources,
     grid: EventGrid,
 ) -> Switch:
-    return Switch(
+    switch = Switch(
         directory=routing.directory,
         network=network,
         media=media,
@@ -251,6 +249,17 @@ def _switch(
         announcer=Announcements(grid),
         context_key=context_key(Path(config.server.data_directory)),
     )
+    routing.follow(switch.reroute)
+    return switch
+
+
+def _public(
+    config: Config, keys: TokenKeys, grid: EventGrid, provoking: Provoking, others: list[Route]
+) -> list[Route]:
+    """What goes without signature, or checks its own."""
+    settings = server_settings(config)
+    own = (*GridApi(grid, settings).routes(), *LabApi(provoking, settings).routes())
+    return [*keys.routes(), *own, *others]
 
 
 def _surroundings(
@@ -265,8 +274,9 @@ def _surroundings(
     )
 
 
-def _in_the_background(stack: contextlib.AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
-    stack.callback(asyncio.create_task(work).cancel)
+def _in_the_background(stack: contextlib.AsyncExitStack, *works: Coroutine[Any, Any, None]) -> None:
+    for work in works:
+        stack.callback(asyncio.create_task(work).cancel)
 
 
 async def serve(config: Config, *, ready: Callable[[Running], Awaitable[None]]) -> None:
@@ -324,14 +334,20 @@ def _seldom_collecting() -> Generator[None]:
         gc.unfreeze()
 
 
-def _open_store(config: Config, stack: contextlib.AsyncExitStack) -> tuple[SqliteStore, Journal]:
+def _open_store(
+    config: Config, provoking: Provoking, stack: contextlib.AsyncExitStack
+) -> tuple[SqliteStore, Journal]:
     path = Path(config.store.path)
     path.parent.mkdir(parents=True, exist_ok=True)
     store = SqliteStore(path)
     stack.callback(store.close)
-    journal = Journal(store)
+    journal = Journal(ProvokedStore(store, provoking.check_store))
     stack.callback(journal.flush)
     return store, journal
+
+
+def _media(media: Media, provoking: Provoking) -> Media:
+    return ProvokedMedia(media, provoking.media, asyncio.get_running_loop().call_soon)
 
 
 class Announcements:
@@ -417,7 +433,11 @@ def _token_keys(config: Config, now: float) -> TokenKeys:
 
 
 def _authorization(
-    config: Config, keys: TokenKeys, store: SqliteStore, now: Callable[[], float]
+    config: Config,
+    keys: TokenKeys,
+    store: SqliteStore,
+    now: Callable[[], float],
+    made_at: Callable[[str, float], float] = lambda _call_id, now: now,
 ) -> CallbackAuthorization:
     """Tokens for the resource whose call an event tells of."""
     ids = {each.name: each.id for each in config.directory.resources}
@@ -427,7 +447,9 @@ def _authorization(
         record = store.call(call_id)
         return ids.get(record.resource) if record else None
 
-    return CallbackAuthorization(keys, resource_id_of, now, reuse_seconds=config.delivery.token_reuse_seconds)
+    return CallbackAuthorization(
+        keys, resource_id_of, now, reuse_seconds=config.delivery.token_reuse_seconds, made_at=made_at
+    )
 
 
 def _courier(
@@ -449,7 +471,8 @@ def _courier(
     )
 
 
-def _post(courier: Courier, grid: EventGrid, stack: contextlib.AsyncExitStack) -> None:
+def _post(courier: Courier, grid: EventGrid, stack: contextlib.AsyncExitStack, provoking: Provoking) -> None:
+    courier.provoked, grid.provoked = provoking.mishap, provoking.unheard
     courier.start()
     stack.push_async_callback(courier.close)
     stack.push_async_callback(grid.close)
@@ -487,6 +510,7 @@ async def _start_http(
 
 async def _start_network(config: Config, stack: contextlib.AsyncExitStack) -> Network:
     tls = tls_settings(config, _development_certificates(config)) if speaks_tls(config) else None
+    _allow_many_files()
     network = Network(network_settings(config, tls))
     await network.start()
     stack.push_async_callback(network.close)
@@ -534,8 +558,9 @@ async def _clean(store: SqliteStore, keys: TokenKeys, now: Callable[[], float], 
         await asyncio.sleep(CLEANING_SECONDS)
 
 
-async def _clean_recordings(shelf: Shelf, now: Callable[[], float], retention_hours: float) -> None:
+async def _clean_recordings(shelf: Shelf, now: Callable[[], float], config: Config) -> None:
     """Delete files of recordings that are older than their retention, now and then."""
+    retention_hours = config.recording.retention_hours
     while retention_hours:
         try:
             await asyncio.to_thread(shelf.clean, now() - retention_hours * HOUR_SECONDS)

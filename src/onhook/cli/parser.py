@@ -6,6 +6,7 @@ from onhook import __version__
 from onhook.cli import coverage_options, endings_options, exec_options, replay_options
 from onhook.cli.options import Verbs, add_config, add_json, add_verb, limit
 from onhook.cli.outcome import MEANINGS
+from onhook.cli.provoking import add_provoke
 
 TEXT_HELP = (
     "a call's id or its first eight characters, `last`, or what you have of a code: 560486, 486/560486, 603, "
@@ -33,6 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
     _coverage_verb(verbs)
     exec_options.register(verbs)
     replay_options.register(verbs)
+    add_provoke(verbs)
     _other_verbs(verbs)
     return parser
 

@@ -11,7 +11,7 @@ import logging
 import ssl
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 import aiohttp
 from yarl import URL
@@ -29,6 +29,12 @@ MAX_POSTS_AT_A_TIME = 200
 PAUSE_AFTER_FAULT_SECONDS = 1.0
 """After a fault of our own, so that a lane that cannot go on does not spin."""
 MAX_ERROR_CHARACTERS = 500
+LATE_SECONDS = 3.0
+"""How late an event leaves that shall be late."""
+HELD_BACK_SECONDS = 10.0
+"""How long an event that shall come out of order waits for the next one of its call."""
+Mishap: TypeAlias = Literal["", "late", "twice", "out-of-order", "lost"]
+"""What the lab lets happen to an event."""
 log = logging.getLogger(__name__)
 
 
@@ -63,6 +69,12 @@ class Courier:
         self._lanes: dict[str, deque[OutboxEvent]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._session: aiohttp.ClientSession | None = None
+        self.provoked: Callable[[OutboxEvent], Mishap] = lambda _event: ""
+        """Asked of each event before its first try."""
+        self._held_back: dict[str, OutboxEvent] = {}
+        """By call: events that shall come behind the next one."""
+        self._asked: set[str] = set()
+        """Ids of events under way whose mishap is settled."""
         self._closed = False
         self._longest_pause = max(schedule.delays_seconds)
 
@@ -126,6 +138,13 @@ class Courier:
         lane = self._lanes[call_id]
         while lane:
             event = lane[0]
+            mishap = self._mishap_of(event)
+            if mishap in {"lost", "out-of-order"}:
+                lane.popleft()
+                self._lose(event) if mishap == "lost" else self._hold_back(event)
+                continue
+            if mishap == "late":
+                event.due = self._now() + LATE_SECONDS
             if (wait := event.due - self._now()) > 0:
                 await asyncio.sleep(min(wait, self._longest_pause))  # the clock may have been set since
             try:
@@ -134,9 +153,38 @@ class Courier:
                 log.exception("event %s could not be settled; it will be tried again", event.id)
                 await asyncio.sleep(PAUSE_AFTER_FAULT_SECONDS)
                 continue
-            if finished:
-                lane.popleft()
+            if not finished:
+                continue
+            lane.popleft()
+            if mishap == "twice":
+                await self._attempt(event)
+            self._asked.discard(event.id)
+            if (held_back := self._held_back.pop(call_id, None)) is not None:
+                lane.append(held_back)
         del self._lanes[call_id]
+
+    def _mishap_of(self, event: OutboxEvent) -> Mishap:
+        if event.attempts or event.id in self._asked:
+            return ""
+        mishap = self.provoked(event)
+        if mishap:
+            self._asked.add(event.id)
+        return mishap
+
+    def _lose(self, event: OutboxEvent) -> None:
+        """Never sent, as if the network had swallowed it; it is not tried again, after a restart either."""
+        self._asked.discard(event.id)
+        self._journal.add_settlement(Settlement(event.id, "abandoned", event.attempts, 0.0))
+
+    def _hold_back(self, event: OutboxEvent) -> None:
+        self._held_back[event.call_id] = event
+        asyncio.get_running_loop().call_later(HELD_BACK_SECONDS, self._release, event)
+
+    def _release(self, event: OutboxEvent) -> None:
+        """No event of its call came meanwhile: it leaves alone."""
+        if self._held_back.get(event.call_id) is event:
+            del self._held_back[event.call_id]
+            self.deliver([event])
 
     async def _attempt(self, event: OutboxEvent) -> bool:
         """Post once; True if this event is done with, delivered or abandoned."""

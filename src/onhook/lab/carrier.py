@@ -69,6 +69,8 @@ class Carrier:
         self.audio = CarrierAudio(host, speak=Espeak(self._voice).speak, keep_seconds=keep_heard_seconds)
         self._choose = choose or choose_card
         self._clock = now
+        self.provoked: Callable[[Request], Scenario | None] = _by_nobody
+        """Asked before all: what was armed for this call."""
         self._wills: dict[str, deque[Scenario]] = {}
         self._always: dict[str, Scenario] = {}
         self._willed = 0
@@ -205,6 +207,9 @@ class Carrier:
         return waiting.popleft()
 
     def _scenario_for(self, invite: Request) -> Scenario:
+        provoked = self.provoked(invite)
+        if provoked is not None:
+            return provoked
         number = phone_number(invite.uri)
         willed = self._wills.get(number)
         if willed is None:
@@ -258,6 +263,10 @@ class Carrier:
 def choose_card(invite: Request) -> Scenario:
     """What the test number that was dialled says."""
     return scenario_of(phone_number(invite.uri))
+
+
+def _by_nobody(_invite: Request) -> None:
+    """Nothing is armed."""
 
 
 def _note_failure(to: Destination, why: str) -> None:

@@ -53,6 +53,8 @@ class Network:
         self._locator = Locator(self._settings, questions)
         self._domains = Domains(draw, self._clock, self._settings.target_rests_seconds)
         self._transports: dict[str, Transport] = {}
+        self.provoked: Callable[[bytes, Destination], str] = lambda _data, _to: ""
+        """Asked of each message: why it shall not be carried, in the words of failures.py. For the lab."""
         self._receive: ReceiveHandler = _ignore
         self._failed: FailureHandler = _ignore
         self._local: dict[str, tuple[str, float]] = {}
@@ -124,6 +126,9 @@ class Network:
             self._tell(
                 to, failure("unsupported", why) if transport is None else failure("failed", "not started")
             )
+            return
+        if why := self.provoked(data, to):
+            self._tell(to, why)
             return
         if not to.port:
             self._locator.ask(f"{to.transport} {to.host}", partial(self._send_located, transport, data, to))

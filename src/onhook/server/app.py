@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from onhook.calls.directory import Directory
-from onhook.server.calling import CallingApi
+from onhook.server.calling import CallingApi, Faults
 from onhook.server.endings_api import EndingsApi
 from onhook.server.own_api import OwnApi
 from onhook.server.settings import ServerSettings
@@ -62,14 +62,16 @@ def make_app(
     health: Callable[[], Mapping[str, object]] = dict,
     surfaces: Sequence[Surface] = (),
     public: Sequence[Route] = (),
+    faults: Faults | None = None,
 ) -> Starlette:
     """`now` gives Unix seconds; `ready` and `health` are what /onhook/health reports; `surfaces` are the APIs
-    beside Call Automation; `public` goes without signature, such as the keys of tokens.
+    beside Call Automation; `public` goes without signature, such as the keys of tokens;
+    `faults` are what the lab provokes.
 
     Raises ValueError if an access key of the directory is not base64.
     """
     settings = settings or ServerSettings()
-    calling = CallingApi(directory, switchboard, settings, now, surfaces)
+    calling = CallingApi(directory, switchboard, settings, now, surfaces, faults=faults)
     own = OwnApi(archive, settings, ready, health)
     # Whatever is nobody's is answered by the calling API's own 404, in the form that SDKs can read.
     pages = [*own.routes(), *EndingsApi(settings).routes()]

@@ -1,12 +1,12 @@
 """The ACS operations over HTTP: /calling/…, and the APIs beside it (`Surface`) by the same rules.
 
-In this order: path and method, body length, signature, rate, api-version, body, callback addresses,
-repetition; then the operation itself. Whatever is refused is rendered here, once.
+In this order: path and method, body length, signature, rate, what the lab provokes, api-version, body,
+callback addresses, repetition; then the operation itself. Whatever is refused is rendered here, once.
 """
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from urllib.parse import parse_qs
 from uuid import uuid4
 
@@ -43,6 +43,22 @@ CALLBACK_FIELDS = {
 }
 
 
+class Faults(Protocol):
+    """What the lab lets happen to requests."""
+
+    def cut(self, client: tuple[str, int]) -> None:
+        """Break the connection that comes from `client`."""
+        ...
+
+    async def meet(self, operation: str, call: str) -> bool:
+        """Wait, refuse (ApiError), or break (ConnectionCut); True breaks when all is done."""
+        ...
+
+
+class ConnectionCut(Exception):
+    """The connection of this request has to break, without an answer."""
+
+
 class _Asking(NamedTuple):
     """A request that is authenticated and understood, and what to warn its sender of."""
 
@@ -63,7 +79,10 @@ class CallingApi:
         settings: ServerSettings,
         now: Callable[[], float],
         surfaces: Sequence[Surface] = (),
+        *,
+        faults: Faults | None = None,
     ) -> None:
+        self._faults = faults
         self._switchboard, self._settings, self._now = switchboard, settings, now
         all_surfaces = (Surface(OPERATIONS, STABLE, bind(BUILT, switchboard)), *surfaces)
         self._surfaces = {o.name: surface for surface in all_surfaces for o in surface.operations}
@@ -84,6 +103,10 @@ class CallingApi:
             why = f"Nothing was done: {fault}."
             answer = _refusal(ApiError(503, "StoreFailed", why, retry_after_seconds=RETRY_AFTER_SECONDS))
         except ClientGone:
+            return
+        except ConnectionCut:
+            if self._faults is not None:
+                self._faults.cut(tuple(scope["client"]))
             return
         except Exception:
             log.exception("%s %s failed, x-ms-request-id %s", head.method, head.raw_path, request_id)
@@ -106,10 +129,15 @@ class CallingApi:
         body = await read_whole_body(receive, head.headers, self._settings.max_body_bytes)
         resource = self._authentication.resource_of(head, body)
         self._throttle.admit(found.operation.name, resource.id, self._now())
+        breaks = self._faults is not None and await self._faults.meet(
+            found.operation.name, next(iter(found.ids), "")
+        )
         asking = self._understand(found, head, body, resource, request_id)
         reply = self._perform(asking)
         # Nobody hears of a change before it is on disk: after a crash the SDK asks again, and finds it.
         await self._switchboard.written()
+        if breaks:
+            raise ConnectionCut
         headers = [("Warning", f'299 onhook "{warning}"') for warning in asking.warnings]
         if asking.request.asked.repeatability_id:
             headers.append(RESULT)

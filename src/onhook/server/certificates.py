@@ -84,6 +84,21 @@ def prepare(directory: Path, hostnames: Sequence[str], now: datetime) -> Certifi
     return paths
 
 
+def expired(paths: CertificatePaths, hostnames: Sequence[str], now: datetime) -> tuple[Path, Path]:
+    """A certificate for these names that ran out yesterday, and its key: for the lab."""
+    certificate, key = paths.directory / "expired.pem", paths.directory / "expired-key.pem"
+    names = tuple(dict.fromkeys((*ALWAYS_NAMED, *hostnames)))
+    made = _authority(paths).issue_cert(
+        *names,
+        common_name=names[0],
+        not_before=now - timedelta(days=VALID_DAYS),
+        not_after=now - timedelta(days=1),
+    )
+    write_whole(key, made.private_key_pem.bytes(), mode=0o600)
+    write_whole(certificate, b"".join(blob.bytes() for blob in made.cert_chain_pems), mode=0o644)
+    return certificate, key
+
+
 def env_lines(paths: CertificatePaths, port: int, key: str, *, host: str = "localhost") -> list[str]:
     """Shell lines that make the SDKs of this shell's programs trust and find this server.
 

@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+import msgspec
+
 from onhook.calls.record import CallRecord
 from onhook.endings.explain import Explanation, as_dict, explain
 from onhook.endings.failures import Failures, failures_of
@@ -21,6 +23,7 @@ from onhook.endings.render_parts import (
 )
 from onhook.endings.tips_shown import TipShown, tips_of_call
 from onhook.facts import Timeline
+from onhook.lab.again import Again, again, again_markdown, again_text
 from onhook.server.discretion import without_queries
 
 STILL_OPEN = "The call is open: nothing has ended it yet."
@@ -46,7 +49,7 @@ class Told(NamedTuple):
     def text(self) -> str:
         told = f"{STILL_OPEN}\n" if self.explanation is None else render_text(self.explanation)
         beside = (audio_text(self.quality), failures_text(self.failures), tips_text(self.tips))
-        parts = (told, *beside, self.ladder())
+        parts = (told, *beside, self.ladder(), "\n".join(again_text(self.again)))
         return discreet("\n".join(filter(None, parts)))
 
     def markdown(self) -> str:
@@ -59,7 +62,8 @@ class Told(NamedTuple):
         if self.explanation is None:
             below = f"{beside}\n\n" if beside else ""
             return discreet(f"{STILL_OPEN}\n\n{below}```\n{self.ladder()}```\n")
-        return discreet(render_markdown(self.explanation, beside=beside, ladder=self.ladder()))
+        told = render_markdown(self.explanation, beside=beside, ladder=self.ladder())
+        return discreet(f"{told}\n{again_markdown(self.again)}")
 
     def json(self) -> dict[str, Any]:
         told = {"call": self.record.id, "open": self.explanation is None}
@@ -70,8 +74,16 @@ class Told(NamedTuple):
             "failed_operations_left_out": self.failures.left_out,
             "tips": [tip.as_dict() for tip in self.tips],
         }
+        if (again := self.again) is not None:
+            beside["provoke_again"] = msgspec.to_builtins(again)
         shown: dict[str, Any] = without_queries(told | about | beside)
         return shown
+
+    @property
+    def again(self) -> Again | None:
+        """How this ending is provoked once more; None while the call is open."""
+        told = self.explanation
+        return again(told.ending, self.record, self.timeline) if told else None
 
     def ladder(self) -> str:
         return draw(self.timeline)

@@ -162,7 +162,10 @@ class CallbackAuthorization:
         now: Callable[[], float],
         *,
         reuse_seconds: float = 0.0,
+        made_at: Callable[[str, float], float] = lambda _call_id, now: now,
     ) -> None:
+        """`made_at` may give a token of a call another time than now, an expired one: for the lab."""
+        self._made_at = made_at
         self._keys, self._resource_id_of, self._now = keys, resource_id_of, now
         self._reuse_seconds = min(reuse_seconds, CALLBACK_TOKEN_SECONDS / 2)
         self._used: dict[str, tuple[float, str]] = {}
@@ -173,6 +176,8 @@ class CallbackAuthorization:
         if resource_id is None:
             return ""
         now = self._now()
+        if (other := self._made_at(event.call_id, now)) != now:
+            return f"Bearer {self._keys.callback_token(resource_id, other)}"
         made_at, header = self._used.get(resource_id, (0.0, ""))
         if not header or not 0 <= now - made_at < self._reuse_seconds:
             header = f"Bearer {self._keys.callback_token(resource_id, now)}"

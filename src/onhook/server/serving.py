@@ -44,6 +44,17 @@ class HttpServer:
         self._server, self._listener, self._task = server, listener, task
         self.host, self.port = listener.getsockname()[:2]
 
+    def cut(self, client: tuple[str, int]) -> None:
+        """Break the connection that comes from `client`, without another byte."""
+        for connection in self._server.server_state.connections:
+            if getattr(connection, "client", None) == client:
+                connection.transport.abort()
+
+    def show(self, files: TlsFiles) -> None:
+        """Show this certificate to every connection that comes from now on; nothing without TLS."""
+        if (context := self._server.config.ssl) is not None:
+            context.load_cert_chain(files.certificate, files.key)
+
     async def stop(self) -> None:
         """Take no more connections, finish the requests that run, return within a few seconds."""
         self._server.should_exit = True

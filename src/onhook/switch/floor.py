@@ -298,6 +298,17 @@ class Floor:
         if call is not None:
             call.note(fact)
 
+    def call_of_sip(self, sip_call_id: str) -> CallRecord | None:
+        """The call that a SIP dialog belongs to, open or just ended."""
+        call = self._by_sip_id.get(sip_call_id)
+        return call.record if call else None
+
+    def fail_call(self, call_id: str, error: Exception) -> None:
+        """End an open call as a fault of our own code does: the lab provokes one."""
+        call = self.calls.get(call_id)
+        if call is not None:
+            self._perform(call, self._fault(call, error))
+
     # Performing effects
 
     def _guard(self, call: Call, act: Callable[[], list[Effect]]) -> None:

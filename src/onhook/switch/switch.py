@@ -63,7 +63,14 @@ USED = frozenset({"answered", "rejected", "redirected"})
 """Outcomes after which a context is used up, not merely late."""
 
 
+def _refuses_nothing(_number: str, _trunk: str) -> NotRouted | None:
+    return None
+
+
 class Switch(Floor):
+    provoked_refusal: Callable[[str, str], NotRouted | None] = staticmethod(_refuses_nothing)
+    """Asked of each number with the trunk that it would take: what the lab lets routing say instead."""
+
     # What the application asks (server.Switchboard)
 
     def create_call(
@@ -105,6 +112,9 @@ class Switch(Floor):
     def _route(self, resource: Resource, number: str, caller: str, more: Counter[str]) -> Chosen | NotRouted:
         """The trunk for a number; `more` counts legs by trunk that are placed in this very request."""
         routed = choose_trunk(self.directory, resource, number, caller, self._on_trunk + more)
+        trunk = routed.trunk.name if isinstance(routed, Chosen) else ""
+        if (provoked := self.provoked_refusal(number, trunk)) is not None:
+            return provoked
         if not isinstance(routed, Chosen) or routed.route.direct_routing:
             return routed  # the limit is one of bought numbers (documented: service limits)
         limit, now = self.limits.max_calls_per_number, self._from_number[caller] + more.total()

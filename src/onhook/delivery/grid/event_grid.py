@@ -2,7 +2,7 @@
 
 import logging
 import ssl
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -71,6 +71,8 @@ class EventGrid:
         )
         self._unsaved: dict[str, GridDelivery] = {}
         self._started = False
+        self.provoked: Callable[[str], str] = lambda _call_id: ""
+        """Asked of each IncomingCall by its call: why no subscription shall take it. For the lab."""
 
     def start(self, base_url: str, configured: Iterable[Subscription] = ()) -> None:
         """Take up what the last run left, then subscribe what the configuration says.
@@ -171,8 +173,9 @@ class EventGrid:
         data = as_json(event.data)
         missed: list[GridListener] = []
         taken = False
+        provoked = self.provoked(call_id) if event.type == INCOMING_CALL else ""
         for record in self._provisioning.of(resource):
-            why = self._why_not(record, event)
+            why = provoked or self._why_not(record, event)
             if why:
                 missed.append(self._listener(record, why))
                 continue
