@@ -46,7 +46,7 @@ def test_a_route_to_a_trunk_unlike_any_lists_them_all(tmp_path: Path) -> None:
 
 
 def test_a_trunk_with_a_fault_of_its_own_is_still_there_for_routes(tmp_path: Path) -> None:
-    text = '[trunk.a]\nhost = "127.0.0.1"\nport = 0\n[[route]]\npattern = "x"\ntrunks = ["a"]\n'
+    text = '[trunk.a]\nhost = "127.0.0.1"\nport = 70000\n[[route]]\npattern = "x"\ntrunks = ["a"]\n'
     assert [line.split(": ")[1] for line in told(text, tmp_path)] == ["trunk.a.port"]
 
 
