@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 
-.PHONY: setup run test vendor-tests check lint types imports generate lock bench clean
+.PHONY: setup run test mutants vendor-tests check lint types imports generate lock bench clean
 
 setup: .venv/.ready ## make .venv with .venv/bin/onhook
 
@@ -18,6 +18,9 @@ test: setup ## every test
 
 vendor-tests: setup ## the vendor's own live tests, downloaded and run unmodified against this server
 	$(BIN)/python -m tools.vendor_tests --all
+
+mutants: setup ## break every rule of the endings, and see which page notices; rewrites docs/mutation-check.md
+	$(BIN)/python tools/mutate_rules.py
 
 check: setup lint types imports test ## all that CI does
 

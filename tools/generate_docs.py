@@ -22,6 +22,7 @@ from onhook.endings.codes import CodeRow, rows
 from onhook.endings.match import pair_text
 from onhook.endings.pages import pages
 from onhook.endings.reference import signals_and_tips
+from onhook.endings.unexplained import unexplained_markdown
 from onhook.lab.cards import cards_markdown
 from onhook.lab.published_rows import markdown as published_rows
 from onhook.machine import Machine, diagram
@@ -214,6 +215,11 @@ An ending is a diagnosis: one page each, with what happened, whose side it is on
 """
 
 
+def unexplained() -> str:
+    """docs/reference/unexplained.md."""
+    return made_from("src/onhook/endings/tables/catalogue.csv and the pages") + unexplained_markdown()
+
+
 def machines() -> list[type[Machine[Any]]]:
     """Every state machine of the house, by name; imports all of its modules to find them."""
     for module in pkgutil.walk_packages(onhook.__path__, "onhook."):
@@ -249,6 +255,7 @@ OUTPUTS: dict[str, Callable[[], str]] = {
         made_from("src/onhook/endings/tables/") + signals_and_tips()
     ),
     "docs/reference/endings.md": endings,
+    "docs/reference/unexplained.md": unexplained,
     "docs/reference/machines.md": diagrams,
     "docs/reference/test-numbers.md": cards_markdown,
     "docs/reference/published-rows.md": published_rows,

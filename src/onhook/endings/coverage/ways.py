@@ -50,7 +50,9 @@ WAYS: tuple[Way, ...] = (
         (
             "number-invalid", "number-unknown", "caller-id-missing", "caller-id-not-owned", "caller-id-full",
             "no-route", "no-trunk", "trunk-full", "trunk-silent", "trunk-stalled", "trunk-name-unknown",
-            "trunk-unreachable", "malformed-answer", "answer-unusable", "ack-lost", "hung-up-by-phone",
+            "trunk-unreachable", "trunk-certificate-expired", "trunk-certificate-name",
+            "trunk-certificate-untrusted", "trunk-refused-certificate", "trunk-tls-failed",
+            "malformed-answer", "answer-unusable", "ack-lost", "hung-up-by-phone",
         ),
     ),
     Way(
@@ -76,7 +78,7 @@ WAYS: tuple[Way, ...] = (
         _to("phone", *TALKING),
         (
             "hung-up-by-network", "codec-not-agreed", "srtp-mismatch", "one-way-audio", "no-rtp-ever",
-            "rtp-stopped", "media-relay-failed",
+            "rtp-stopped", "media-relay-failed", "session-expired",
         ),
     ),
     Way(
