@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from tools.mutate_rules import exhibits, killers, of_rules
+from tools.mutate_rules import DOC, EQUIVALENT, exhibits, killers, of_rules
 
 from house import ROOT, text
 from onhook.endings.codes import find_all, rows
@@ -95,3 +95,11 @@ def test_no_rule_can_be_taken_away_without_its_page_noticing() -> None:
             assert own, f"{mutant.rule} has neither a scenario nor a sample"
             with mutant.apply():
                 assert killers(own), f"nothing notices that {mutant.rule} is gone"
+
+
+def test_what_survives_the_mutation_check_has_a_reason() -> None:
+    said = text(DOC).partition("## Survivors")[2].partition("## Rules")[0]
+    survivors = [line for line in said.splitlines() if line.startswith("- ")]
+    assert not [line for line in survivors if "Not noticed." in line]
+    assert len(survivors) <= len(EQUIVALENT)
+    assert all(len(reason) > 20 for reason in EQUIVALENT.values())

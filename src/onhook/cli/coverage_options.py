@@ -10,26 +10,36 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--limit", type=_calls, default=10_000, metavar="N", help="the newest calls, 1 to 100000 (10000)"
     )
+    add_reports(parser)
+
+
+def add_reports(parser: argparse.ArgumentParser) -> None:
+    """What `onhook exec` can do with the coverage as well."""
     parser.add_argument(
-        "--fail-under", type=percent, metavar="PERCENT", help="exit with 1 if the coverage is lower"
+        "--fail-under", type=percent, metavar="PERCENT", help="exit with 1 if the ending coverage is lower"
     )
-    parser.add_argument("--html", metavar="FILE", help="write a page that needs nothing else")
-    parser.add_argument("--junit", metavar="FILE", help="write JUnit XML: a test case an ending")
+    parser.add_argument("--html", metavar="FILE", help="write the ending coverage as a page")
+    parser.add_argument("--junit", metavar="FILE", help="write it as JUnit XML: a test case an ending")
     parser.add_argument(
-        "--github", action="store_true", help="add to the summary of the job, $GITHUB_STEP_SUMMARY"
+        "--github", action="store_true", help="add it to the summary of the job, $GITHUB_STEP_SUMMARY"
     )
+
+
+def files_of(arguments: argparse.Namespace) -> list[tuple[str, str]]:
+    """Forms and paths that were asked for."""
+    forms = {"html": arguments.html, "junit": arguments.junit}
+    return [(form, path) for form, path in forms.items() if path]
 
 
 def run(arguments: argparse.Namespace) -> int:
     from onhook.cli.coverage import coverage  # noqa: PLC0415  # no verb waits for what another needs
 
-    forms = {"html": arguments.html, "junit": arguments.junit}
     return coverage(
         arguments.config,
         since=arguments.since,
         limit=arguments.limit,
         fail_under=arguments.fail_under,
-        files={form: path for form, path in forms.items() if path},
+        files=files_of(arguments),
         github=arguments.github,
         json=arguments.json,
     )

@@ -10,15 +10,19 @@ from collections import Counter
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from onhook.calls.record import CallRecord
 from onhook.cli.configuring import config_path
-from onhook.cli.kept import summary
+from onhook.cli.coverage import judged, write
+from onhook.cli.kept import summary as call_summary
 from onhook.cli.outcome import CommandError, Exit
 from onhook.cli.output import complain
 from onhook.config import ConfigError
+from onhook.endings.coverage import Run, cover, read_run, render_text, summary
+from onhook.testing.covering import kept_calls
 from onhook.testing.server import Server, ServerFailed
 
 MAX_CALLS = 100_000
@@ -29,9 +33,29 @@ NOT_EXECUTABLE, SIGNALLED = 126, 128
 FORWARDED = (signal.SIGINT, signal.SIGTERM)
 
 
-def execute(command: Sequence[str], config_file: str | None, report: str | None) -> int:
-    """The command's own exit status. Raises CommandError if the server or the command cannot be started.
+class Wanted(NamedTuple):
+    """What is to be made of the ending coverage; with none of it, nothing is said of it."""
 
+    table: bool = False
+    files: Sequence[tuple[str, str]] = ()
+    """Forms (html, junit) with paths."""
+    github: bool = False
+    fail_under: float | None = None
+
+    @property
+    def something(self) -> bool:
+        return bool(self.table or self.files or self.github or self.fail_under is not None)
+
+
+NOTHING = Wanted()
+
+
+def execute(
+    command: Sequence[str], config_file: str | None, report: str | None, wanted: Wanted = NOTHING
+) -> int:
+    """The command's own exit status; 1 if it is 0 and the ending coverage is lower than wanted.
+
+    Raises CommandError if the server or the command cannot be started, or a report cannot be written.
     Settings that neither the file nor the environment has are as tests want them (testing/server.py).
     """
     words = list(command[1:] if command[:1] == ["--"] else command)
@@ -51,13 +75,26 @@ def execute(command: Sequence[str], config_file: str | None, report: str | None)
             since = server.ask(server.running.switch.now)
             status = _run(words, {**os.environ, **server.environment})
             records = server.ask(lambda: server.running.store.calls(MAX_CALLS))
+            run = _read(server, since) if wanted.something else Run()
         finally:
             server.stop()
     mine = [record for record in reversed(records) if record.started_at >= since]
     complain(told(mine))
     if report:
         _write(Path(report), words, status, mine)
-    return status
+    lower = _cover(run, wanted) if wanted.something else Exit.DONE
+    return status or lower
+
+
+def _read(server: Server, since: float) -> Run:
+    return server.ask(lambda: read_run(kept_calls(server.running.store, since)))
+
+
+def _cover(run: Run, wanted: Wanted) -> int:
+    covered = cover([run])
+    complain((render_text(covered) if wanted.table else summary(covered)).rstrip("\n"))
+    write(covered, wanted.files, github=wanted.github)
+    return judged(covered, wanted.fail_under)
 
 
 def told(records: Sequence[CallRecord]) -> str:
@@ -115,7 +152,7 @@ def _write(file: Path, command: Sequence[str], status: int, records: Sequence[Ca
         "status": status,
         "endings": dict(sorted(counted.items())),
         "open": sum(record.ended_at is None for record in records),
-        "calls": [summary(record) for record in records],
+        "calls": [call_summary(record) for record in records],
     }
     try:
         file.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")

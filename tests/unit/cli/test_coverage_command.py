@@ -108,7 +108,7 @@ def test_a_file_that_cannot_be_written_is_named(capsys: pytest.CaptureFixture[st
 def test_github_gets_markdown_added(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["coverage", "--github"]) == Exit.USAGE
+    assert main(["coverage", "--github"]) == Exit.UNAVAILABLE
     assert "GITHUB_STEP_SUMMARY" in capsys.readouterr().err
     summary = tmp_path / "summary.md"
     summary.write_text("# Tests\n")

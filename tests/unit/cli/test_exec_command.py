@@ -123,3 +123,17 @@ def test_what_is_told_of_calls() -> None:
     lines = told(calls).splitlines()
     assert lines[0].startswith("onhook: 3 calls met ")
     assert lines[-1].strip() == "115 s of ringing were not waited for (lab.skip_waits)"
+
+
+def test_the_ending_coverage_of_a_command(tmp_path: Path) -> None:
+    (tmp_path / "calls.py").write_text(textwrap.dedent(CALLS).replace("sys.exit(7)", "sys.exit(0)"))
+    (tmp_path / "onhook.toml").write_text(
+        "[delivery]\ngive_up_seconds = 0\n[sip]\nsetup_timeout_seconds = 60\n"
+    )
+    options = ("--config", "onhook.toml", "--coverage", "--junit", "met.xml", "--fail-under", "99")
+    ran = onhook_exec(*options, "--", sys.executable, "calls.py", folder=tmp_path)
+    assert ran.returncode == Exit.NO, ran.stderr
+    met = [line.split()[1:4:2] for line in ran.stderr.splitlines() if line.startswith("met ")]
+    assert met == [["callee-busy", "2"], ["callee-declined", "1"], ["rang-out", "1"]]
+    assert "is under 99 %" in ran.stderr
+    assert 'name="callee-busy"' in (tmp_path / "met.xml").read_text()

@@ -283,3 +283,19 @@ def test_an_end_that_no_other_fact_explains_tells_its_detail() -> None:
     verdict = judge_operation([asked("play"), fact], "a1")
     assert verdict is not None
     assert verdict.evidence[-1].shows == "the prompt could not be played: ftp is not allowed"
+
+
+@pytest.mark.parametrize(
+    ("how", "fault", "ending"),
+    [
+        ("internal", "", "operation-fault"),
+        ("prompt-failed", "", "operation-fault"),
+        ("prompt-failed", "internal", "operation-fault"),
+        ("prompt-failed", "too-slow", "prompt-unreachable"),
+        ("prompt-failed", "unreachable", "prompt-unreachable"),
+        ("speech-too-slow", "", "recognize-speech-too-slow"),
+    ],
+)
+def test_ends_that_share_a_page_with_others(how: OperationEnd, fault: PromptFault, ending: str) -> None:
+    operation = "recognize" if how == "speech-too-slow" else "play"
+    assert ending_of(ended(how, operation, fault=fault)) == ending
