@@ -126,7 +126,7 @@ def test_the_table_is_aligned_and_begins_with_what_was_met() -> None:
     assert lines[2].startswith("MISSED")
     assert len(lines) == len(BOTH.rows)
     missed = next(line for line in lines if "rang-out" in line)
-    assert missed.endswith("onhook why rang-out")
+    assert missed.endswith("onhook provoke rang-out")
 
 
 def test_markdown_lists_what_is_left_to_do_first() -> None:

@@ -56,7 +56,7 @@ def cells(row: Row) -> tuple[str, ...]:
     after = ", ".join(row.after) or "-"
     shown = telling(row)
     if shown is None:
-        return MARKS[row.state], row.ending, after, "0", "-", "-", row.why or f"onhook why {row.ending}"
+        return MARKS[row.state], row.ending, after, "0", "-", "-", row.why or f"onhook provoke {row.ending}"
     event = shown.delivery.event if shown.delivery else "-"
     times = str(len(row.meetings))
     return (
