@@ -9,6 +9,7 @@ from onhook.testing.applications import Serving
 from onhook.testing.calls import Calls
 from onhook.testing.closing import Closing
 from onhook.testing.phones import Phone, Phones
+from onhook.testing.provoked import Provoked
 from onhook.testing.server import Server, ServerFailed
 
 PASSING_SECONDS = 60.0
@@ -27,6 +28,7 @@ class Laboratory:
         self._served: list[Serving] = []
         self._subscribed: list[str] = []
         self._closing = Closing(server, self.calls)
+        self._provoked = Provoked(server)
 
     # Where it is
 
@@ -57,6 +59,13 @@ class Laboratory:
     def phone(self, number: str) -> Phone:
         """A telephone of the built-in carrier; any number in E.164 is one."""
         return self._phones.phone(number)
+
+    def provoke(self, ending: str, **how: object) -> str:
+        """Arm what is in no telephone's hand, as `onhook provoke` does; `how`: count, operation, number …
+
+        Disarmed when the test is over. Returns its id. Raises ValueError for what cannot be provoked.
+        """
+        return self._provoked.arm({"ending": ending, **how})
 
     def serve(self, application: Any) -> str:
         """Serve a WSGI or ASGI application until the test is over; returns its URL."""
@@ -107,6 +116,7 @@ class Laboratory:
         """Hang up what is open, drop what waits, stop what was served; start a server anew that hangs."""
         try:
             self._phones.reset()
+            self._provoked.disarm()
             self._closing.close()
             for name in self._subscribed:
                 self.server.ask(partial(self.server.running.grid.delete, name))

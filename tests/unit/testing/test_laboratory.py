@@ -5,6 +5,7 @@ import urllib.request
 from typing import Any
 
 import pytest
+from azure.core.exceptions import HttpResponseError
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
@@ -247,4 +248,21 @@ def test_a_server_that_cannot_be_cleared_is_started_anew(
     again.call("+14255550486")
     after.calls.last.ended("busy")
     assert after.account() == []
+    after.close()
+
+
+def test_what_is_in_no_telephones_hand_is_provoked_for_one_test(server: Server) -> None:
+    lab = Laboratory(server)
+    application = Application(lab)
+    assert lab.provoke("forbidden", operation="createCall", count=0)
+    with pytest.raises(HttpResponseError) as refused:
+        application.call()
+    assert refused.value.status_code == 403
+    with pytest.raises(ValueError, match="no-such-ending"):
+        lab.provoke("no-such-ending")
+    lab.close()
+
+    after = Laboratory(server)
+    Application(after).call("+14255550486")
+    after.calls.last.ended("busy")
     after.close()
