@@ -400,6 +400,8 @@ SAMPLES: dict[str, Timeline] = {
     "no-trunk": _routing("no-trunk"),
     "trunk-full": _routing("trunk-full"),
     "caller-id-full": _routing("caller-id-full"),
+    "trunk-too-fast": _routing("trunk-too-fast"),
+    "trunk-resting": _routing("trunk-resting"),
     "inbound-number-unknown": (
         Story(inbound=True)
         .invite()

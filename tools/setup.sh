@@ -16,6 +16,7 @@ find_missing() {
     command -v linphonec >/dev/null || missing+=(linphone-cli)
     command -v rtpengine >/dev/null || missing+=(rtpengine-daemon)
     command -v kamailio >/dev/null || missing+=(kamailio)
+    command -v tcpdump >/dev/null || missing+=(tcpdump)
 }
 find_missing
 

@@ -27,6 +27,7 @@ from onhook.config import Config
 from onhook.config.checks import speaks_tls
 from onhook.config.parts import (
     call_limits,
+    hep_settings,
     identity_limits,
     network_settings,
     recording_settings,
@@ -38,6 +39,7 @@ from onhook.config.schema import WILDCARDS
 from onhook.delivery.courier import Courier
 from onhook.delivery.grid.event_grid import EventGrid
 from onhook.delivery.grid.surroundings import Sources as GridSources
+from onhook.delivery.hep import Collector
 from onhook.delivery.refused_networks import RefusedNetworks
 from onhook.effects import Destination
 from onhook.lab.carrier import Carrier
@@ -56,6 +58,7 @@ from onhook.server.grid_api import GridApi
 from onhook.server.identity_api import Identities, identity_surface
 from onhook.server.keys import CallbackAuthorization, TokenKeys
 from onhook.server.lab_api import LabApi, RequestFaults, follow_http
+from onhook.server.own_trunks import OwnTrunks
 from onhook.server.phone_api import phone_surface
 from onhook.server.rate_limits import RateLimits
 from onhook.server.recordings_api import RecordingsApi
@@ -67,7 +70,7 @@ from onhook.store.batch import StoreFailed
 from onhook.store.journal import Journal
 from onhook.store.sqlite import SqliteStore
 from onhook.switch import Sources, Switch
-from onhook.switch.world import Media
+from onhook.switch.world import Media, Witness, no_witness
 
 MAX_CALLS_REMEMBERED = 10_000
 """Calls whose resource is known without asking the store: each has several events."""
@@ -138,8 +141,7 @@ def time_ordered_guid(now: float) -> str:
 @contextlib.asynccontextmanager
 async def running(config: Config) -> AsyncGenerator[Running, None]:
     """Start everything in order, and stop it in the opposite one. Raises OSError for a port that is taken."""
-    now = clock()  # the world's; calls, and what is told of them, go by a clock that can be moved on
-    calls_clock = Clock(now)
+    calls_clock = Clock(now := clock())  # calls, and what is told of them, go by one that can be moved on
     async with contextlib.AsyncExitStack() as stack:
         certificates = _certificates(config)
         provoking = Provoking(calls_clock.now)
@@ -165,6 +167,7 @@ async def running(config: Config) -> AsyncGenerator[Running, None]:
             courier=courier,
             sources=sources,
             grid=grid,
+            witness=await _witness(config, stack),
         )
         stack.callback(switch.close)
         provoking.attach(switch, network, carrier, journal.note, store.call)
@@ -172,7 +175,7 @@ async def running(config: Config) -> AsyncGenerator[Running, None]:
         switch.recover()
         await made.recordings.recover()
         identities = _identities(config, store, keys, now, sources.guid)
-        lab = _lab(config, store, carrier, network, now)
+        lab = [*_lab(config, store, carrier, network, now), *_trunks(config, switch)]
         application = make_app(
             config.directory,
             switch,
@@ -207,6 +210,22 @@ def _sources(config: Config, clock: Clock, store: SqliteStore) -> Sources:
     )
 
 
+def _trunks(config: Config, switch: Switch) -> list[Route]:
+    """How they are, to be asked; they are watched from now on."""
+    switch.trunks.watch()
+    return OwnTrunks(switch.trunks_told, server_settings(config)).routes()
+
+
+async def _witness(config: Config, stack: contextlib.AsyncExitStack) -> Witness:
+    """The collector of HEP, if there is one."""
+    if not config.hep.host:
+        return no_witness
+    collector = Collector(hep_settings(config))
+    collector.start()
+    stack.push_async_callback(collector.close)
+    return collector.take
+
+
 def _lab(
     config: Config, store: SqliteStore, carrier: Carrier | None, network: Network, now: Callable[[], float]
 ) -> list[Route]:
@@ -236,6 +255,7 @@ def _switch(
     courier: Courier,
     sources: Sources,
     grid: EventGrid,
+    witness: Witness,
 ) -> Switch:
     switch = Switch(
         directory=routing.directory,
@@ -248,6 +268,7 @@ def _switch(
         limits=call_limits(config),
         announcer=Announcements(grid),
         context_key=context_key(Path(config.server.data_directory)),
+        witness=witness,
     )
     routing.follow(switch.reroute)
     return switch

@@ -120,6 +120,12 @@ class CloseMedia(msgspec.Struct, frozen=True, gc=False):
     leg: str
 
 
+class TryNextTrunk(msgspec.Struct, frozen=True, gc=False):
+    """The trunk of this leg failed, and others may take its call over: the call is told which one does."""
+
+    leg: str
+
+
 class Voice(msgspec.Struct, frozen=True, gc=False):
     """A leg in a room. Muted: it hears and is not heard. Held: neither, only what is played to it."""
 
@@ -322,4 +328,4 @@ MediaEffect: TypeAlias = (
 )
 """What media is asked to do at once; what comes of it follows as facts."""
 
-Effect: TypeAlias = Transmit | Record | Publish | Announce | Notify | CloseMedia | MediaEffect
+Effect: TypeAlias = Transmit | Record | Publish | Announce | Notify | CloseMedia | TryNextTrunk | MediaEffect

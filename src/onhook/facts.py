@@ -224,6 +224,8 @@ class RouteTaken(Observed, frozen=True, kw_only=True, gc=False, tag="route"):
     number: str
     trunk: str
     pattern: str
+    after: str = ""
+    """The leg by another trunk that failed before, and in whose place this one is."""
 
 
 Refusal: TypeAlias = Literal[
@@ -235,6 +237,8 @@ Refusal: TypeAlias = Literal[
     "no-trunk",  # the route or resource has no trunk configured
     "trunk-full",  # every trunk of the route is at its limit of calls
     "caller-id-full",  # the caller id is at its limit of calls at a time
+    "trunk-too-fast",  # every trunk of the route began as many calls this second as it may
+    "trunk-resting",  # every trunk of the route asked for a rest: 503 with Retry-After
 ]
 
 
@@ -244,6 +248,8 @@ class RouteRefused(Observed, frozen=True, kw_only=True, gc=False, tag="route-ref
     number: str
     why: Refusal
     detail: str
+    after: str = ""
+    """The leg by a trunk that failed, which no other trunk could take over."""
 
 
 class CallArrived(Observed, frozen=True, kw_only=True, gc=False, tag="arrived"):

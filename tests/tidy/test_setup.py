@@ -28,6 +28,7 @@ AGENTS = {
     "linphonec": "linphone-cli",
     "rtpengine": "rtpengine-daemon",
     "kamailio": "kamailio",
+    "tcpdump": "tcpdump",
 }
 """Programs of others that tests call with or through, and the Debian packages they are in."""
 SAYS = '#!/bin/bash\necho "$(basename "$0") $*" >>"$CALLS"\n'

@@ -38,6 +38,14 @@ class Trunk:
     """Calls at a time; a call beyond it takes the route's next trunk."""
     no_response_seconds: float = 10.0
     """How long an INVITE may stay without any response (the failover timer of Direct Routing)."""
+    calls_per_second: float = 0.0
+    """Calls that may begin in a second, both ways; 0: as many as come."""
+    options_seconds: float = 60.0
+    """How often it is asked with OPTIONS how it is; 0: never."""
+    offline_after_misses: int = 3
+    """After how many unanswered OPTIONS or 503 in a row it is offline, which is tried last."""
+    max_rest_seconds: float = 60.0
+    """The longest rest that its 503 with Retry-After gets; 0: none, it is called all the same."""
     codecs: tuple[str, ...] = ("PCMU", "PCMA")
     """Spoken with this trunk, the best first."""
     srtp: Secrecy = "off"
@@ -66,7 +74,7 @@ class Trunk:
 
 @dataclass(frozen=True, slots=True)
 class VoiceRoute:
-    """Numbers that match `pattern` (a regular expression over all of the number) go to `trunks`, in order."""
+    """Numbers that match `pattern` (a regular expression over all of the number) go to `trunks`."""
 
     name: str
     pattern: str
@@ -75,6 +83,8 @@ class VoiceRoute:
     """Direct routing takes any caller id; otherwise the caller id must be an owned number."""
     anchored: bool = True
     """False: the pattern may match a part of the number, as those of the SIP routing API do."""
+    order: str = "listed"
+    """In which its trunks are tried: "listed", or "random" (documented for Direct Routing: at random)."""
 
     def matches(self, number: str) -> bool:
         match = re.fullmatch if self.anchored else re.search

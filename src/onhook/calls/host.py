@@ -23,8 +23,8 @@ from onhook.calls.legs import Leg, Telephone
 from onhook.calls.offering import AS_EVER, Manner, offer_to, user_leg_changed
 from onhook.calls.record import Connection, LegPlan
 from onhook.calls.routing import Chosen, NotRouted
-from onhook.calls.signals import Standing
-from onhook.calls.spine import Spine
+from onhook.calls.signals import LegEnded, Standing
+from onhook.calls.spine import UP, Spine
 from onhook.calls.states import State
 from onhook.calls.user_leg import UserLeg
 from onhook.effects import CloseMedia, Effect, Record, StartMedia
@@ -127,16 +127,68 @@ class Host(Spine):
             secret=self.record.secret,
             now=self.now,
         )
-        leg.invited = bool(plan.invitation)
+        leg.invited, leg.others = bool(plan.invitation), routed.others
         self.legs.add(leg)
         if self.leg is None:
             self.leg, self.trunk = leg, routed.trunk
         return [Record(self.taken(plan, routed)), *self._rise(leg, leg.dial(self.now))]
 
+    # Failing over: the next trunk of the route
+
+    def try_next(self, fact: RouteTaken, plan: LegPlan, routed: Chosen) -> list[Effect]:
+        """`plan` is begun by another trunk in the place of the leg that failed (`plan.after`)."""
+        return self._take(fact, partial(self._try_next, plan, routed))
+
+    def give_up(self, fact: RouteRefused) -> list[Effect]:
+        """No other trunk takes the call of the leg `fact.after`: it ends as its own trunk ended it."""
+        return self._take(fact, partial(self._give_up, fact.after))
+
+    def _try_next(self, plan: LegPlan, routed: Chosen) -> Outputs:
+        gone = self.legs.get(plan.after)
+        if not isinstance(gone, PhoneLeg) or not gone.seeks or self.state not in UP:
+            return [*self.free_media(plan), *self._give_up(plan.after)]
+        self.record.legs.append(plan)
+        gone.seeks, gone.standing = False, Standing.ENDED
+        leg = self._next_leg(gone, plan, routed)
+        for feature in self._features.values():
+            feature.replaced(gone.id, leg.id)
+        if self.leg is gone:
+            self.leg, self.trunk = leg, routed.trunk
+            self.record.trunk = routed.trunk.name
+        return self._rise(leg, leg.dial(self.now))
+
+    def _next_leg(self, gone: PhoneLeg, plan: LegPlan, routed: Chosen) -> PhoneLeg:
+        offer, display_name, headers = gone.asked
+        leg = PhoneLeg(
+            id=plan.id,
+            seed=plan.seed,
+            trunk=routed.trunk,
+            local=plan.local,
+            media=plan.media,
+            offer=offer,
+            target=plan.party,
+            caller=plan.caller,
+            display_name=display_name,
+            headers=headers,
+            secret=self.record.secret,
+            now=self.now,
+        )
+        leg.invited, leg.others = gone.invited, routed.others
+        self.legs.add(leg)
+        return leg
+
+    def _give_up(self, leg_id: str) -> Outputs:
+        leg = self.legs.get(leg_id)
+        if leg is None or not leg.seeks:
+            return []
+        leg.seeks = False
+        return self._lose(leg, LegEnded())
+
     def taken(self, plan: LegPlan, routed: Chosen) -> RouteTaken:
         return RouteTaken(
             at=self.now,
             leg=plan.id,
+            after=plan.after,
             number=plan.party,
             trunk=routed.trunk.name,
             pattern=routed.route.pattern,

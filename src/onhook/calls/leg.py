@@ -3,6 +3,7 @@
 from onhook.calls.custom_context import Pairs
 from onhook.calls.directory import Trunk
 from onhook.calls.negotiation import Negotiation
+from onhook.calls.routing import Chosen
 from onhook.calls.signals import LegConnected, LegEnded, LegRang, LegUnusable, Presence
 from onhook.effects import Destination
 from onhook.machine import Outputs
@@ -27,6 +28,8 @@ from onhook.sip.transaction import Undeliverable
 NOT_ACCEPTABLE = 488
 """What the Reason of our BYE says of an answer that we cannot use."""
 MAX_REASON_CHARACTERS = 80
+NEXT_TRUNK = frozenset({408, 503, 504})
+"""Refusals after which another trunk is tried (documented for Direct Routing); a 603 or 486 is an answer."""
 
 
 class PhoneLeg(Presence):
@@ -53,6 +56,13 @@ class PhoneLeg(Presence):
         now: float,
     ) -> None:
         self.id, self.trunk, self.party = id, trunk, target
+        self.asked = offer, display_name, headers
+        """What a leg by another trunk in its place is begun with, too."""
+        self.others: tuple[Chosen, ...] = ()
+        """Who may take its call over."""
+        self.failed = False
+        """Ended in a way after which another trunk may do better."""
+        self._let_go = False
         self.media: tuple[str, int] | None = None if offer else media
         self.answer = b""
         self.refused_with = 0
@@ -76,6 +86,11 @@ class PhoneLeg(Presence):
             session_timer_seconds=trunk.session_timer_seconds,
             now=now,
         )
+
+    @property
+    def passes_media(self) -> bool:
+        """Is its session description that of another far end?"""
+        return self._talk is None
 
     @property
     def sip_call_id(self) -> str:
@@ -115,6 +130,7 @@ class PhoneLeg(Presence):
         return self._rise(self.session.handle_timeout(now), now)
 
     def hang_up(self, now: float, reason: str = "") -> Outputs:
+        self._let_go = True
         return self._rise(self.session.hang_up(now, reason), now)
 
     def _rise(self, outputs: Outputs, now: float) -> Outputs:
@@ -129,10 +145,15 @@ class PhoneLeg(Presence):
                 risen += self._take_answer(output.response, now)
             elif isinstance(output, Refused):
                 self.refused_with = output.response.status
+                self.failed = self.refused_with in NEXT_TRUNK and not self._let_go
                 risen.append(LegEnded())
             elif isinstance(output, Renewed):
                 risen += self._talk.renewed(output.response.body) if self._talk else []
-            elif isinstance(output, Unanswered | Undeliverable | HungUp | Released | CancelCrossed):
+            elif isinstance(output, Unanswered | Undeliverable):
+                # Nothing came, or nothing could be sent: as good as 408 and 503 (RFC 3261 section 8.1.3.1).
+                self.failed = not self._let_go
+                risen.append(LegEnded())
+            elif isinstance(output, HungUp | Released | CancelCrossed):
                 risen.append(LegEnded())
             else:
                 risen.append(output)

@@ -47,6 +47,8 @@ class LegPlan(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
     """The operation that rang it in a call that was up; empty for those called at the start."""
     refers: bool = False
     """The trunk of another leg was asked to call it (REFER); it is called from here only if that refuses."""
+    after: str = ""
+    """The leg by another trunk that failed before, and in whose place this one is."""
     kept: KeptLeg | None = None
     """How it stood when another call gave it away (moveParticipants)."""
 
@@ -134,13 +136,20 @@ class CallRecord(msgspec.Struct, kw_only=True):
 
 
 def called_first(plan: LegPlan) -> bool:
-    """Was this leg begun with the call, not by a redirection or an invitation later?"""
-    return not plan.instead_of and not plan.invitation
+    """Was this leg begun with the call, not by a redirection, an invitation or a failure later?"""
+    return not plan.instead_of and not plan.invitation and not plan.after
 
 
 def leg_id(record: CallRecord) -> str:
     """The name of a call's first leg in facts and in the media engine; no two calls share it."""
     return record.seed[:12]
+
+
+def local_addresses(record: CallRecord) -> dict[str, tuple[str, int]]:
+    """Our SIP address on each leg, by its id; "" for legs that have no plan of their own."""
+    planned = {plan.id: plan.local for plan in record.legs if plan.local[1]}
+    usual = record.local if record.local[1] else next(iter(planned.values()), ("127.0.0.1", 5060))
+    return {"": usual, **planned}
 
 
 def first_connection(record: CallRecord) -> Connection:

@@ -131,6 +131,8 @@ class _Player:
             ),
             "",
         )
+        self._seekers = {fact.after for fact in timeline if isinstance(fact, RouteTaken | RouteRefused)}
+        self._plans, record.legs = record.legs, [plan for plan in record.legs if not plan.after]
         self._counted = {fact.leg: fact for fact in timeline if isinstance(fact, MediaMeasured)}
         self._connections = {each.id: _fresh(each) for each in record.connections}
         self._first = _fresh(first_connection(record))
@@ -151,8 +153,8 @@ class _Player:
                 return call.fail(_destination(fact), fact.error, fact.at)
             case ApiRequested():
                 return self._ask(fact)
-            case RouteTaken() if self._created is not None and call.state is State.NEW:
-                return call.place(self._chosen(fact), self._created)
+            case RouteTaken() | RouteRefused():
+                return self._route(fact)
             case LegMovedOut() | ServerRestarted():
                 return call.give_away(fact) if isinstance(fact, LegMovedOut) else call.restart(fact.at)
             case _ if isinstance(fact, OF_MEDIA):
@@ -161,6 +163,18 @@ class _Player:
                 if not isinstance(fact, OWN_FACTS):
                     call.note(fact)
                 return []
+
+    def _route(self, fact: RouteTaken | RouteRefused) -> list[Effect]:
+        """The trunk of the call is known; or that which took it over, or that none did."""
+        call = self.call
+        if isinstance(fact, RouteTaken) and self._created is not None and call.state is State.NEW:
+            return call.place(self._chosen(fact), self._created)
+        if not fact.after:
+            return []  # observed by the call itself
+        if isinstance(fact, RouteRefused):
+            return call.give_up(fact)
+        plan = next(plan for plan in self._plans if plan.id == fact.leg)
+        return call.try_next(fact, plan, self._chosen(fact))
 
     def _wake(self, at: float) -> list[Effect]:
         due = self.call.deadline is not None and self.call.deadline <= at
@@ -249,7 +263,10 @@ class _Player:
     def _chosen(self, taken: RouteTaken) -> Chosen:
         trunk = self._trunks.get(taken.leg) or self._trunk
         assert trunk is not None, "a leg that took a route is replayed with its trunk"
-        return Chosen(trunk, VoiceRoute(taken.pattern, taken.pattern, (trunk.name,)))
+        route = VoiceRoute(taken.pattern, taken.pattern, (trunk.name,))
+        # Who it was does not matter: the next fact says whether one took over, and which.
+        others = (Chosen(trunk, route),) if taken.leg in self._seekers else ()
+        return Chosen(trunk, route, others)
 
 
 def _fresh(connection: Connection) -> Connection:

@@ -2,11 +2,14 @@
 
 The order is that of Direct Routing with bought numbers beside it (documented: voice route first, then
 the caller id): a direct-routing route takes a call with any caller id, another route only with a caller
-id that the resource owns; of a route's trunks the first with room is taken.
+id that the resource owns. Every trunk with room of every such route is a candidate, in the order of the
+routes and of the trunks in each (or drawn, where the route asks for it); trunks that are offline come
+last. The first takes the call; the others may take it over if the one before fails.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 from onhook.calls.directory import Directory, Resource, Trunk, VoiceRoute
 from onhook.calls.numbers import fault_in
@@ -17,6 +20,8 @@ from onhook.facts import Refusal
 class Chosen:
     trunk: Trunk
     route: VoiceRoute
+    others: tuple["Chosen", ...] = ()
+    """Who may take the call over if this trunk fails, the next first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +30,29 @@ class NotRouted:
     detail: str
 
 
+def _first(_count: int) -> int:
+    """A draw for those who want none: what is listed first."""
+    return 0
+
+
 def choose_trunk(
-    directory: Directory, resource: Resource, target: str, caller: str, calls_on: Mapping[str, int]
+    directory: Directory,
+    resource: Resource,
+    target: str,
+    caller: str,
+    calls_on: Mapping[str, int],
+    *,
+    draw: Callable[[int], int] = _first,
+    offline: Collection[str] = (),
+    resting: Mapping[str, float] | None = None,
+    too_fast: Collection[str] = (),
 ) -> Chosen | NotRouted:
-    """The trunk for a call from `caller` to `target`; `calls_on` counts the calls now on each trunk."""
+    """The trunk for a call from `caller` to `target`, and the others that may take it over.
+
+    `calls_on` counts the calls now on each trunk. `draw(n)` is a number from 0 to n - 1, asked for each place
+    in a route of random order. `offline` trunks are tried last; `resting` ones, with the seconds that they
+    asked for (503 with Retry-After), not at all; nor those that began as many calls this second as they may.
+    """
     if fault := fault_in(target):
         return NotRouted("number-invalid", f"{target!r} is no E.164 number: {fault}")
     if caller and (fault := fault_in(caller)):
@@ -39,22 +63,60 @@ def choose_trunk(
     allowed = [route for route in matching if route.direct_routing or caller in resource.numbers]
     if not allowed:
         return _refuse(directory, resource, target, caller, matching)
-    for route in allowed:
-        for name in route.trunks:
-            trunk = directory.trunks.get(name)
-            if trunk is not None and calls_on.get(name, 0) < trunk.max_calls:
-                return Chosen(trunk, route)
-    names = [name for route in allowed for name in route.trunks]
-    known = [directory.trunks[name] for name in names if name in directory.trunks]
+    known = _known(directory, allowed, draw)
     if not known:
-        route = allowed[0]
-        return NotRouted(
-            "no-trunk", f"route {route.name!r} names no trunk that exists ({', '.join(names) or 'none'})"
-        )
-    full = ", ".join(
-        f"{trunk.name} ({calls_on.get(trunk.name, 0)} of max_calls {trunk.max_calls})" for trunk in known
+        names = ", ".join(name for route in allowed for name in route.trunks) or "none"
+        return NotRouted("no-trunk", f"route {allowed[0].name!r} names no trunk that exists ({names})")
+    free = [each for each in known.values() if calls_on.get(each.trunk.name, 0) < each.trunk.max_calls]
+    awake = [each for each in free if each.trunk.name not in (resting or {})]
+    ready = [each for each in awake if each.trunk.name not in too_fast]
+    if ready:
+        first, *others = sorted(ready, key=lambda each: each.trunk.name in offline)
+        return Chosen(first.trunk, first.route, tuple(others))
+    if awake:
+        paces = ", ".join(f"{each.trunk.name} ({each.trunk.calls_per_second:g} a second)" for each in awake)
+        return NotRouted("trunk-too-fast", f"every trunk for {target} is at its calls_per_second: {paces}")
+    return _no_room(target, known, free, calls_on, resting or {})
+
+
+def _known(directory: Directory, routes: list[VoiceRoute], draw: Callable[[int], int]) -> dict[str, Chosen]:
+    """Each trunk that exists once, by its name, in the order in which they are to be tried."""
+    found: dict[str, Chosen] = {}
+    for route in routes:
+        for name in _ordered(route, draw):
+            if (trunk := directory.trunks.get(name)) is not None:
+                found.setdefault(name, Chosen(trunk, route))
+    return found
+
+
+def _ordered(route: VoiceRoute, draw: Callable[[int], int]) -> list[str]:
+    """The trunks of a route as listed, or each place drawn from those left (documented for a route)."""
+    names = list(dict.fromkeys(route.trunks))
+    if route.order != "random":
+        return names
+    return [names.pop(draw(len(names))) for _ in range(len(names))]
+
+
+def _no_room(
+    target: str,
+    known: Mapping[str, Chosen],
+    free: list[Chosen],
+    calls_on: Mapping[str, int],
+    resting: Mapping[str, float],
+) -> NotRouted:
+    """Every trunk is full, or has asked for a rest."""
+    full = [
+        f"{trunk.name} ({calls_on.get(trunk.name, 0)} of max_calls {trunk.max_calls})"
+        for trunk in (each.trunk for each in known.values() if each not in free)
+    ]
+    if not free:
+        limits = ", ".join(full)
+        return NotRouted("trunk-full", f"every trunk for {target} is at its limit of calls: {limits}")
+    rests = [f"{each.trunk.name} (for {resting[each.trunk.name]:.0f} s more)" for each in free]
+    shown = ", ".join(chain(rests, full))
+    return NotRouted(
+        "trunk-resting", f"no trunk for {target} takes calls now: 503 with Retry-After came from {shown}"
     )
-    return NotRouted("trunk-full", f"every trunk for {target} is at its limit of calls: {full}")
 
 
 def _refuse(

@@ -28,6 +28,8 @@ class Presence:
     """Taken out by our side, by itself."""
     invited = False
     """Rung by an operation while the call was up."""
+    seeks = False
+    """Its trunk failed, and another one is looked for."""
 
 
 class LegRang(msgspec.Struct, frozen=True):

@@ -62,6 +62,7 @@ from onhook.effects import (
     StartMedia,
     StartRecording,
     Transmit,
+    TryNextTrunk,
     Voice,
 )
 from onhook.endings.judge import judge, judge_leg
@@ -335,10 +336,29 @@ class Spine(Machine[State]):
         elif isinstance(signal, LegEnded | LegUnusable):
             if leg.standing is Standing.ENDED or not self.accepts(type(signal)):
                 return []
-            self._was_in = leg.standing is Standing.CONNECTED and not leg.aside
-            leg.standing = Standing.ENDED
-            told = self._left(leg)
-            wanted = self._weigh(leg, signal)
+            if self._seeks_another(leg):
+                leg.seeks = True
+                return [*self._close_one(leg), TryNextTrunk(leg.id)]
+            return self._lose(leg, signal)
+        self._speaking = leg
+        return told + (self.handle(wanted) if self.accepts(type(wanted)) else [])
+
+    def _seeks_another(self, leg: Leg) -> bool:
+        """Did a trunk fail, before anybody answered, for which others may stand in?"""
+        return (
+            isinstance(leg, PhoneLeg)
+            and leg.failed
+            and bool(leg.others)
+            and not leg.dismissed
+            and leg.standing is Standing.TRYING
+            and self.state in UP
+        )
+
+    def _lose(self, leg: Leg, signal: LegEnded | LegUnusable) -> Outputs:
+        self._was_in = leg.standing is Standing.CONNECTED and not leg.aside
+        leg.standing = Standing.ENDED
+        told = self._left(leg)
+        wanted = self._weigh(leg, signal)
         self._speaking = leg
         return told + (self.handle(wanted) if self.accepts(type(wanted)) else [])
 

@@ -80,7 +80,7 @@ def calls(config: str | None, limit: int, *, json: bool) -> int:
 
 
 def ladder(call_id: str, config: str | None, form: str) -> int:
-    """`form` is text, svg or json."""
+    """`form` is text, svg, mermaid or json."""
     from onhook.server.explanations import tell  # noqa: PLC0415  # the list of calls needs no explainer
 
     with opened(config) as store:
@@ -89,7 +89,8 @@ def ladder(call_id: str, config: str | None, form: str) -> int:
     if form == "json":
         print_json({"id": record.id, "ladder": told.ladder().splitlines()})
     else:
-        say(told.ladder_svg() if form == "svg" else told.ladder().rstrip("\n"))
+        drawn = {"svg": told.ladder_svg, "mermaid": told.ladder_mermaid}.get(form, told.ladder)
+        say(drawn().rstrip("\n"))
     return Exit.DONE
 
 

@@ -75,11 +75,21 @@ def _explaining_verbs(verbs: Verbs) -> None:
     add_config(calls)
     add_json(calls)
 
+    capture = add_verb(verbs, "pcap", _pcap, "write a call's SIP into a file for Wireshark")
+    capture.add_argument("call_id", metavar="CALL_ID", help="a call's id, the beginning of one, or `last`")
+    capture.add_argument("--output", metavar="FILE", help="- for standard output; else CALL_ID.pcap here")
+    add_config(capture)
+
+    trunks = add_verb(verbs, "trunks", _trunks, "say how the trunks of the running server are")
+    add_config(trunks)
+    add_json(trunks)
+
     ladder = add_verb(verbs, "ladder", _ladder, "draw a call's signalling")
     ladder.add_argument("call_id", metavar="CALL_ID", help="a call's id, the beginning of one, or `last`")
     add_config(ladder)
     form = ladder.add_mutually_exclusive_group()
     form.add_argument("--svg", action="store_true", help="as an SVG picture")
+    form.add_argument("--mermaid", action="store_true", help="as a Mermaid diagram, for Markdown")
     add_json(form)
 
 
@@ -183,10 +193,22 @@ def _calls(arguments: argparse.Namespace) -> int:
     return calls(arguments.config, arguments.limit, json=arguments.json)
 
 
+def _pcap(arguments: argparse.Namespace) -> int:
+    from onhook.cli.pcap import pcap
+
+    return pcap(arguments.call_id, arguments.output, arguments.config)
+
+
+def _trunks(arguments: argparse.Namespace) -> int:
+    from onhook.cli.trunks import trunks
+
+    return trunks(arguments.config, json=arguments.json)
+
+
 def _ladder(arguments: argparse.Namespace) -> int:
     from onhook.cli.kept import ladder
 
-    form = "json" if arguments.json else "svg" if arguments.svg else "text"
+    form = next((name for name in ("json", "svg", "mermaid") if getattr(arguments, name)), "text")
     return ladder(arguments.call_id, arguments.config, form)
 
 

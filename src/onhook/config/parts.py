@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 
 from onhook.config.kinds import split_endpoint
 from onhook.config.schema import WILDCARDS, Config
+from onhook.delivery.hep import HepSettings
 from onhook.delivery.schedule import Schedule
 from onhook.media.prompts.settings import PromptSettings
 from onhook.media.recordings.settings import RecordingSettings
@@ -72,6 +73,10 @@ def recording_settings(config: Config) -> RecordingSettings:
 
 def stream_settings(config: Config) -> StreamSettings:
     return _fill(StreamSettings, config.streaming)
+
+
+def hep_settings(config: Config) -> HepSettings:
+    return _fill(HepSettings, config.hep)
 
 
 def fleet_settings(config: Config) -> FleetSettings | None:

@@ -15,6 +15,7 @@ from onhook.calls import grid
 from onhook.calls.directory import Directory, Trunk, VoiceRoute
 from onhook.config import kinds
 from onhook.config.captures import RecordingSettings, StreamingSettings
+from onhook.config.evidence import HepSettings
 from onhook.config.speech import PromptSettings, SpeechEndpointSection, SpeechSettings
 from onhook.config.table import REQUIRED, defaults, setting
 from onhook.delivery.refused_networks import METADATA_NETWORKS
@@ -445,6 +446,26 @@ class TrunkSection:
         _TRUNK["session_timer_seconds"],
         "Interval of the session timer that is asked for; 0: only if the SBC asks. Least: 90.",
     )
+    calls_per_second: float = setting(
+        kinds.seconds(0, 10_000, 0),
+        _TRUNK["calls_per_second"],
+        "Calls that may begin in a second, both ways; more take the route's next trunk. 0: no limit.",
+    )
+    options_seconds: float = setting(
+        kinds.seconds(0, 3600, 60),
+        _TRUNK["options_seconds"],
+        "How often it is asked with OPTIONS how it is; 0: never.",
+    )
+    offline_after_misses: int = setting(
+        kinds.whole(1, 100, 3),
+        _TRUNK["offline_after_misses"],
+        "After so many unanswered OPTIONS or 503 in a row it is offline: it is tried after all others.",
+    )
+    max_rest_seconds: float = setting(
+        kinds.seconds(0, 3600, 60),
+        _TRUNK["max_rest_seconds"],
+        "After 503 with Retry-After it gets no new call for so long at most; 0: it is called all the same.",
+    )
     codecs: tuple[str, ...] = setting(
         kinds.CODECS,
         _TRUNK["codecs"],
@@ -467,6 +488,11 @@ class RouteSection:
     )
     pattern: str = setting(kinds.PATTERN, REQUIRED, "Regular expression over the whole E.164 number.")
     trunks: tuple[str, ...] = setting(kinds.NAMES, REQUIRED, "Names of trunks, in the order to try them.")
+    order: str = setting(
+        kinds.one_of("listed", "random"),
+        "listed",
+        "Which trunk is tried first: listed or random. After 408, 503, 504 or silence the next one follows.",
+    )
     direct_routing: bool = setting(
         kinds.SWITCH,
         default=True,
@@ -540,6 +566,7 @@ class Config:
     streaming: StreamingSettings = dataclasses.field(default_factory=StreamingSettings)
     prompt: PromptSettings = dataclasses.field(default_factory=PromptSettings)
     speech: SpeechSettings = dataclasses.field(default_factory=SpeechSettings)
+    hep: HepSettings = dataclasses.field(default_factory=HepSettings)
     speech_endpoints: tuple[SpeechEndpoint, ...] = ()
     directory: Directory = dataclasses.field(default_factory=Directory)
     subscriptions: tuple[grid.Subscription, ...] = ()
@@ -560,6 +587,7 @@ SINGLE = (
     StreamingSettings,
     PromptSettings,
     SpeechSettings,
+    HepSettings,
 )
 """Sections that exist once: [server]."""
 NAMED = (ResourceSection, TrunkSection, SubscriptionSection, SpeechEndpointSection)

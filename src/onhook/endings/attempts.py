@@ -62,6 +62,8 @@ class Attempt(msgspec.Struct, eq=False):
     dismissed: int = 0
     """The fact by which our side took this leg out of the call, by itself."""
     dismissed_why: str = ""
+    replaced: int = 0
+    """The fact by which another trunk was tried in its place."""
 
 
 class Reading(msgspec.Struct, eq=False):

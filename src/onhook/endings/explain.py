@@ -10,7 +10,7 @@ import msgspec
 from onhook.endings.codes import category_of, find_all
 from onhook.endings.lines import Line, describe, direction_of
 from onhook.endings.pages import Basis, Page, page
-from onhook.endings.verdict import Confidence, Proof, Verdict
+from onhook.endings.verdict import AttemptVerdict, Confidence, Proof, Verdict
 from onhook.facts import Timeline
 
 NO_ADVICE = "Microsoft's tables have no advice for this pair."
@@ -25,6 +25,19 @@ class Exhibit(msgspec.Struct, frozen=True, kw_only=True):
     seen: str
     """The fact in one line, with its direction and party."""
     shows: str
+
+
+class FailedAttempt(msgspec.Struct, frozen=True, kw_only=True):
+    """A trunk that was tried before, with the verdict on its leg alone."""
+
+    trunk: str
+    leg: str
+    ending: str
+    code: int
+    subcode: int
+    name: str
+    fact: int
+    at_seconds: float
 
 
 class Published(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +78,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     sip_reason: str = ""
     q850_cause: int | None = None
     q850_text: str = ""
+    attempts: tuple[FailedAttempt, ...] = ()
 
 
 def explain(verdict: Verdict, timeline: Timeline) -> Explanation:
@@ -98,6 +112,7 @@ def explain(verdict: Verdict, timeline: Timeline) -> Explanation:
         sip_reason=verdict.sip_reason,
         q850_cause=verdict.q850_cause,
         q850_text=verdict.q850_text,
+        attempts=tuple(_failed(each, timeline) for each in verdict.attempts),
     )
 
 
@@ -105,6 +120,20 @@ def as_dict(explanation: Explanation) -> dict[str, Any]:
     """The explanation as JSON-able data."""
     made: dict[str, Any] = msgspec.to_builtins(explanation)
     return made
+
+
+def _failed(attempt: AttemptVerdict, timeline: Timeline) -> FailedAttempt:
+    known = 0 < attempt.fact <= len(timeline)
+    return FailedAttempt(
+        trunk=attempt.trunk,
+        leg=attempt.leg,
+        ending=attempt.ending,
+        code=attempt.code,
+        subcode=attempt.subcode,
+        name=_page_of(attempt.ending).front.name,
+        fact=attempt.fact,
+        at_seconds=round(timeline[attempt.fact - 1].at - timeline[0].at, 3) if known else 0.0,
+    )
 
 
 def _page_of(ending: str) -> Page:

@@ -14,8 +14,8 @@ from onhook.endings.remarks import contradiction, remarks_of
 from onhook.endings.rules import RULES, UNEXPLAINED, Rule
 from onhook.endings.rules_users import left_before
 from onhook.endings.signals import Signal, printable
-from onhook.endings.verdict import Confidence, Proof, Verdict
-from onhook.facts import Fact, FaultRaised, ServerRestarted, SipSeen, Timeline
+from onhook.endings.verdict import AttemptVerdict, Confidence, Proof, Verdict
+from onhook.facts import Fact, FaultRaised, RouteTaken, ServerRestarted, SipSeen, Timeline
 
 NO_CATEGORY = "Unknown"
 """Shown where neither a source nor a rule of the tables names a category."""
@@ -28,6 +28,29 @@ def judge(timeline: Timeline, *, connection: str = "", rules: Sequence[Rule] = R
     is the callConnectionId of the application that asks, empty for the first one: an application that left
     before the others, or that was left alone, is told so.
     """
+    verdict = _judge(timeline, connection, rules)
+    failed = dict.fromkeys(fact.after for fact in timeline if isinstance(fact, RouteTaken) and fact.after)
+    if not failed:
+        return verdict
+    return msgspec.structs.replace(verdict, attempts=tuple(_attempt(timeline, leg) for leg in failed))
+
+
+def _attempt(timeline: Timeline, leg: str) -> AttemptVerdict:
+    verdict = judge_leg(timeline, leg)
+    trunks = {fact.leg: fact.trunk for fact in timeline if isinstance(fact, RouteTaken)}
+    return AttemptVerdict(
+        leg=leg,
+        trunk=trunks.get(leg, ""),
+        ending=verdict.ending,
+        code=verdict.code,
+        subcode=verdict.subcode,
+        message=verdict.message,
+        fact=max((proof.fact for proof in verdict.evidence), default=1),
+        sip_status=verdict.sip_status,
+    )
+
+
+def _judge(timeline: Timeline, connection: str, rules: Sequence[Rule]) -> Verdict:
     reading = read_call(timeline, connection)
     gone = left_before(reading) if connection else None
     if gone is not None:
@@ -46,7 +69,7 @@ def judge_leg(timeline: Timeline, leg: str) -> Verdict:
     told of a call to that party. Evidence counts in the call's timeline.
     """
     numbers = [number for number, fact in enumerate(timeline, 1) if fact.leg == leg or _of_everyone(fact)]
-    verdict = judge([timeline[number - 1] for number in numbers])
+    verdict = _judge([timeline[number - 1] for number in numbers], "", RULES)
 
     def counted(proofs: tuple[Proof, ...]) -> tuple[Proof, ...]:
         return tuple(Proof(numbers[proof.fact - 1], proof.shows) for proof in proofs)

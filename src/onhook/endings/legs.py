@@ -72,7 +72,7 @@ def _span(reading: Reading) -> tuple[int, int]:
 
 
 def _deciding(found: list[Reading]) -> Reading:
-    found = [each for each in found if not _handed_over(each)] or found
+    found = [each for each in found if not _handed_over(each) and not _replaced(each)] or found
     ours = [each for each in found if each.fault or each.restarted]
     answered = [each for each in found if _answered(each)]
     stopped = [each for each in found if each.stop and each.stop_kind != "no-rtp"]
@@ -99,6 +99,11 @@ def _stopped_alone(reading: Reading) -> bool:
 def _handed_over(reading: Reading) -> bool:
     """Was it transferred or moved? What it does afterwards is no matter of this call."""
     return reading.attempt is not None and reading.attempt.dismissed_why in {"transferred", "moved"}
+
+
+def _replaced(reading: Reading) -> bool:
+    """Did its trunk fail, and another take its place?"""
+    return reading.attempt is not None and reading.attempt.replaced > 0
 
 
 def _answered(reading: Reading) -> bool:

@@ -131,12 +131,14 @@ def _(fact: ApiRequested) -> Told:
 
 @_tell.register
 def _(fact: RouteTaken) -> Told:
-    return "note", "", f"{fact.number} takes trunk {fact.trunk} (pattern {fact.pattern})"
+    how = "goes on by" if fact.after else "takes"
+    return "note", "", f"{fact.number} {how} trunk {fact.trunk} (pattern {fact.pattern})"
 
 
 @_tell.register
 def _(fact: RouteRefused) -> Told:
-    return "note", "", f"no trunk for {fact.number}: {fact.detail or fact.why}"
+    which = "no other trunk" if fact.after else "no trunk"
+    return "note", "", f"{which} for {fact.number}: {fact.detail or fact.why}"
 
 
 @_tell.register

@@ -164,13 +164,16 @@ def _got_through(attempt: Attempt) -> bool:
     return bool(attempt.answer if attempt.inbound else attempt.first_response)
 
 
-def _route_taken(reading: Reading, fact: RouteTaken, _number: int) -> None:
+def _route_taken(reading: Reading, fact: RouteTaken, number: int) -> None:
     reading.trunks[fact.leg] = fact.trunk
+    before = reading.by_leg.get(fact.after) if fact.after else None
+    if before is not None:
+        before.replaced = number
 
 
-def _route_refused(reading: Reading, _fact: RouteRefused, number: int) -> None:
+def _route_refused(reading: Reading, fact: RouteRefused, number: int) -> None:
     attempt = reading.attempt
-    if _is_up(reading):  # somebody was to be added; the call goes on
+    if fact.after or _is_up(reading):  # somebody was to be added; the call goes on
         return
     if not reading.ended:
         reading.refused = number

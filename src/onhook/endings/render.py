@@ -4,7 +4,7 @@ import re
 import textwrap
 from collections.abc import Iterable
 
-from onhook.endings.explain import Exhibit, Explanation
+from onhook.endings.explain import Exhibit, Explanation, FailedAttempt
 
 WIDTH = 100
 
@@ -22,10 +22,20 @@ def exhibit_line(exhibit: Exhibit) -> str:
     return f"#{exhibit.fact} +{exhibit.at_seconds:.3f} s {exhibit.seen} — {exhibit.shows}"
 
 
+def attempt_line(attempt: FailedAttempt) -> str:
+    """E.g. "#7 +0.012 s trunk first: 503/560503 The trunk is out of service (trunk-unavailable)"."""
+    return (
+        f"#{attempt.fact} +{attempt.at_seconds:.3f} s trunk {attempt.trunk}: "
+        f"{attempt.code}/{attempt.subcode} {attempt.name} ({attempt.ending})"
+    )
+
+
 def render_text(told: Explanation, *, width: int = WIDTH) -> str:
     """The explanation for a terminal, `width` characters wide."""
     parts = [headline(told), "", wrapped(told.meaning, width), ""]
     parts += ["Evidence", *hung(map(exhibit_line, told.evidence), width), ""]
+    if told.attempts:
+        parts += ["Trunks tried before", *hung(map(attempt_line, told.attempts), width), ""]
     if told.remarks:
         parts += ["Remarks", *hung(map(exhibit_line, told.remarks), width), ""]
     parts += ["What to do", wrapped(told.advice, width), ""]
@@ -42,6 +52,9 @@ def render_markdown(told: Explanation, *, beside: str = "", ladder: str = "") ->
         "",
     ]
     parts += [told.meaning, "", "## Evidence", "", *bullets(told.evidence)]
+    if told.attempts:
+        tried = [f"- {escaped(attempt_line(each))}" for each in told.attempts]
+        parts += ["## Trunks tried before", "", *tried, ""]
     if told.remarks:
         parts += ["## Remarks", "", *bullets(told.remarks)]
     for heading, text in (

@@ -80,6 +80,8 @@ RULES: tuple[Rule, ...] = (
     Rule("no-trunk", route_refused("no-trunk")),
     Rule("trunk-full", route_refused("trunk-full")),
     Rule("caller-id-full", route_refused("caller-id-full")),
+    Rule("trunk-too-fast", route_refused("trunk-too-fast")),
+    Rule("trunk-resting", route_refused("trunk-resting")),
     Rule("inbound-number-unknown", incoming.refused_at_the_door("number-unknown")),
     # Answered
     Rule("cancel-crossed-answer", talking.cancel_crossed_answer),

@@ -14,6 +14,20 @@ class Proof(msgspec.Struct, frozen=True):
     shows: str
 
 
+class AttemptVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """How one attempt to reach a telephone ended, of several by different trunks."""
+
+    leg: str
+    trunk: str
+    ending: str
+    code: int
+    subcode: int
+    message: str
+    fact: int
+    """The last that proves it, by its number in the call's timeline."""
+    sip_status: int | None = None
+
+
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """`code`/`subcode` as logs and the Calling SDK show them; `event_code` as Call Automation events do.
 
@@ -35,3 +49,5 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     sip_reason: str = ""
     q850_cause: int | None = None
     q850_text: str = ""
+    attempts: tuple[AttemptVerdict, ...] = ()
+    """Trunks that failed before another one was tried, in order; each judged as if it had been the call."""

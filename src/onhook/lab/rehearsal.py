@@ -5,6 +5,7 @@ replaced, so that the same scenario gives the same facts, byte for byte. Ending 
 """
 
 import asyncio
+import zlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -199,7 +200,13 @@ class World:
             archive=self.store,
             journal=self.journal,
             post=self.inbox,
-            sources=Sources(now=self.now, guid=self._guid, seed=self._seed, secret=lambda: SECRET),
+            sources=Sources(
+                now=self.now,
+                guid=self._guid,
+                seed=self._seed,
+                secret=lambda: SECRET,
+                draw=self._draw,
+            ),
             limits=self.stage.limits,
             announcer=self.subscribers,
             context_key=CONTEXT_KEY,
@@ -325,6 +332,9 @@ class World:
 
     def _guid(self) -> str:
         return f"00000000-0000-4000-8000-{next(self._numbers):012x}"
+
+    def _draw(self, count: int) -> int:
+        return zlib.crc32(self._guid().encode()) % count
 
     def _seed(self) -> str:
         return f"{next(self._numbers):08x}" * 4

@@ -9,6 +9,7 @@ from onhook.endings.explain import Explanation, as_dict, explain
 from onhook.endings.failures import Failures, failures_of
 from onhook.endings.judge import judge
 from onhook.endings.ladder import draw
+from onhook.endings.ladder_mermaid import draw_mermaid
 from onhook.endings.ladder_svg import draw_svg
 from onhook.endings.quality import LegQuality, quality_of
 from onhook.endings.quality import as_dict as leg_as_dict
@@ -87,6 +88,9 @@ class Told(NamedTuple):
 
     def ladder(self) -> str:
         return draw(self.timeline)
+
+    def ladder_mermaid(self) -> str:
+        return draw_mermaid(self.timeline)
 
     def ladder_svg(self) -> str:
         return draw_svg(self.timeline)

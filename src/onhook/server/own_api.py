@@ -7,6 +7,7 @@
 | /onhook/calls/{id}                    | one call with all its facts                              |
 | /onhook/calls/{id}/why                | the verdict, its evidence, what to do                    |
 | /onhook/calls/{id}/ladder[.svg]       | the call as a ladder                                     |
+| /onhook/trunks                        | how the trunks are (own_trunks.py)                       |
 
 The form follows `?format=`, else the Accept header: a browser gets HTML, a program JSON (why and ladder:
 text unless JSON or another form is asked for). Unless the setting says otherwise, only callers on this

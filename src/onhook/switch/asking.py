@@ -25,6 +25,7 @@ from onhook.calls.record import CallRecord, Connection, MediaOptions, called_fir
 from onhook.calls.user_leg import UserLeg
 
 MAX_TARGETS = 100
+STORE_RETRY_SECONDS = 2
 MAX_LEGS = 350
 """Parties of one call, those gone included (documented service limit of participants)."""
 
@@ -44,6 +45,8 @@ class Sources:
     """32 random hexadecimal digits."""
     secret: Callable[[], str] = new_secret
     """64 random hexadecimal digits, fit for keys."""
+    draw: Callable[[int], int] = secrets.randbelow
+    """A random whole number from 0 to below the one given."""
 
 
 def parties(request: CreateCallRequest) -> list[str]:
@@ -215,4 +218,14 @@ def properties(call: Call, connection: Connection) -> CallConnectionProperties:
         answered_for=PhoneNumberIdentifierModel(value=record.target)
         if answering and record.direction == "inbound" and record.target.startswith("+")
         else None,
+    )
+
+
+def store_failed(why: str) -> ApiError:
+    return ApiError(
+        503,
+        "StoreFailed",
+        f"Nothing was done: {why}. Requests are taken again when the store works.",
+        target="store",
+        retry_after_seconds=STORE_RETRY_SECONDS,
     )

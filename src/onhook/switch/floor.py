@@ -10,6 +10,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -38,21 +39,23 @@ from onhook.effects import (
     Publish,
     Record,
     Transmit,
+    TryNextTrunk,
 )
 from onhook.facts import ApiRequested, ClockSkipped, Fact, MediaMeasured, RecordingChanged, StreamChanged
 from onhook.media.settings import PortsUsedUp
-from onhook.sip.messages import Malformed, Request, parse
+from onhook.sip.messages import Malformed, Request, Response, parse
 from onhook.sip.stray import answer_malformed, answer_stray
 from onhook.store.journal import Journal
 from onhook.switch.asking import Sources, arrived_record
 from onhook.switch.deadlines import Deadlines
 from onhook.switch.door import Door, calling, dialled, owner_of
+from onhook.switch.failing_over import next_trunk
 from onhook.switch.recovery import RELEASING_SECONDS, rebuild, unreleased
-from onhook.switch.world import Announcer, Archive, Limits, Media, Network, Post
+from onhook.switch.trunks import Trunks
+from onhook.switch.world import Announcer, Archive, Limits, Media, Network, Post, Witness, no_witness
 
 MAX_SUSPECTS = 16
 """Calls that unreadable bytes without a Call-ID are noted on: those waiting for that trunk."""
-STORE_RETRY_SECONDS = 2
 PORTS_RETRY_SECONDS = 5
 KEEP_ALIVE = b"\r\n\0"
 """Datagrams of these only keep NAT open (RFC 5626 section 3.5.1, and what phones send instead)."""
@@ -75,6 +78,7 @@ class Floor:
         limits: Limits,
         announcer: Announcer | None = None,
         context_key: bytes | None = None,
+        witness: Witness = no_witness,
     ) -> None:
         """`context_key` signs incoming call contexts; without one they are good for this run only."""
         self.directory, self.limits = directory, limits
@@ -94,7 +98,9 @@ class Floor:
         self._counted: dict[str, tuple[str, str]] = {}
         """Trunk and caller id of each leg that counts in the two above."""
         self.door = Door(sources.seed, network.serves, network.certified)
-        self._announcer, self._context_key = announcer, context_key
+        self.trunks = Trunks(sources, network)
+        self.trunks.follow(directory.trunks)
+        self._announcer, self._context_key, self._witness = announcer, context_key, witness
         self._deadlines = Deadlines[Call](sources.now, self._wake)
         self._replies: dict[str, Reply] = {}
         self._transmits: list[tuple[str, Transmit]] = []
@@ -147,6 +153,7 @@ class Floor:
     def reroute(self, directory: Directory) -> None:
         """From now on calls are placed by `directory`; those that are open keep their trunks."""
         self.directory = directory
+        self.trunks.follow(directory.trunks)
         self._look_up_trunks()
 
     def _look_up_trunks(self) -> None:
@@ -186,13 +193,19 @@ class Floor:
             return
         call = self._by_sip_id.get(message.call_id)
         if call is not None:
+            if isinstance(message, Response) and message.status >= 200:
+                self.trunks.take_response(call, message)
             self._guard(call, partial(call.receive, message, data, source, self._sources.now()))
         elif isinstance(message, Request):
             begins = message.method == "INVITE" and not message.to_tag
             arrive = self._arrive if begins else self._answer_stray
             arrive(message, data, source)
+        else:
+            self.trunks.receive(message)
 
     def _answer_stray(self, request: Request, _data: bytes, source: Destination) -> None:
+        if request.method == "OPTIONS":
+            self.trunks.hear_from(source, "it sent OPTIONS")
         self._send_now(answer_stray(request, source, self._sources.seed()))
 
     def _send_now(self, answer: Transmit | None) -> None:
@@ -206,6 +219,7 @@ class Floor:
         if not isinstance(found, Trunk):
             self._send_now(found)
             return
+        self.trunks.hear(found.name, "it placed a call")
         if full := self._no_room(found):
             self._send_now(self.door.full(invite, source, found.name, full, now))
             return
@@ -219,6 +233,8 @@ class Floor:
             return f"{len(self.calls)} calls are open, the limit of sip.max_calls"
         if self._on_trunk[trunk.name] >= trunk.max_calls:
             return f"trunk {trunk.name} has {trunk.max_calls} calls, the limit of its max_calls"
+        if not self.trunks.begin(trunk.name):
+            return f"trunk {trunk.name} begins calls faster than its calls_per_second"
         return ""
 
     def _let_in(self, invite: Request, data: bytes, source: Destination, trunk: Trunk) -> None:
@@ -265,7 +281,8 @@ class Floor:
             self._guard(call, partial(call.receive, message, data, source, now, candidates=candidates))
 
     def _fail(self, to: Destination, error: str) -> None:
-        for call in [call for call in self.calls.values() if _speaks_to(call, to)]:
+        self.trunks.fail(to, error)
+        for call in [call for call in self.calls.values() if call.legs.speaking_to(to)]:
             self._guard(call, partial(call.fail, to, error, self._sources.now()))
 
     def _media_told(self, owner: str, fact: Fact) -> None:
@@ -327,6 +344,7 @@ class Floor:
     def _perform(self, call: Call, effects: list[Effect]) -> None:
         facts = [effect.fact for effect in effects if isinstance(effect, Record)]
         self._journal.add_facts(call.record.id, facts)
+        self._witness(call.record, facts)
         consequences: list[Effect] = []
         for effect in effects:
             try:
@@ -340,6 +358,9 @@ class Floor:
             if isinstance(effect, CloseMedia):
                 self._by_leg.pop(effect.leg, None)
                 self._guard(call, partial(self._close_media, call, effect.leg))
+            elif isinstance(effect, TryNextTrunk):
+                self._guard(call, partial(self._next_trunk, call, effect.leg))
+                self._journal.add_record(call.record)
 
     def _do(self, call: Call, effect: Effect) -> None:
         if isinstance(effect, Transmit):
@@ -354,6 +375,24 @@ class Floor:
             self._notify(call.record, effect)
         elif isinstance(effect, MediaEffect):
             self._media.perform(effect)
+
+    def _next_trunk(self, call: Call, failed: str) -> list[Effect]:
+        return next_trunk(
+            call,
+            failed,
+            has_room=self._has_room,
+            resting=self.trunks.resting,
+            open_media=self._open_media,
+            via_address=self._network.via_address,
+            now=self._sources.now(),
+        )
+
+    def _has_room(self, trunk: Trunk) -> bool:
+        return self._on_trunk[trunk.name] < trunk.max_calls and self.trunks.begin(trunk.name)
+
+    def trunks_told(self) -> list[dict[str, Any]]:
+        """How the trunks are, with the calls on each, for /onhook/trunks."""
+        return self.trunks.told(self._on_trunk)
 
     def _close_media(self, call: Call, leg: str) -> list[Effect]:
         try:
@@ -536,6 +575,7 @@ class Floor:
         self._deadlines.look_again()
 
     def close(self) -> None:
+        self.trunks.close()
         self._deadlines.close()
 
 
@@ -549,10 +589,6 @@ def _waits_for(call: Call, source: Destination) -> bool:
     return peer.host == source.host or not _is_address(peer.host)
 
 
-def _speaks_to(call: Call, to: Destination) -> bool:
-    return bool(call.legs.speaking_to(to))
-
-
 def _is_address(host: str) -> bool:
     """False for a name, of which only the network knows the address."""
     try:
@@ -560,13 +596,3 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def store_failed(why: str) -> ApiError:
-    return ApiError(
-        503,
-        "StoreFailed",
-        f"Nothing was done: {why}. Requests are taken again when the store works.",
-        target="store",
-        retry_after_seconds=STORE_RETRY_SECONDS,
-    )

@@ -49,8 +49,9 @@ from onhook.switch.asking import (
     parties,
     properties,
     resource_of,
+    store_failed,
 )
-from onhook.switch.floor import Floor, store_failed
+from onhook.switch.floor import Floor
 from onhook.switch.world import Limits
 
 __all__ = ["Limits", "Switch"]
@@ -111,18 +112,34 @@ class Switch(Floor):
 
     def _route(self, resource: Resource, number: str, caller: str, more: Counter[str]) -> Chosen | NotRouted:
         """The trunk for a number; `more` counts legs by trunk that are placed in this very request."""
-        routed = choose_trunk(self.directory, resource, number, caller, self._on_trunk + more)
+        routed = choose_trunk(
+            self.directory,
+            resource,
+            number,
+            caller,
+            self._on_trunk + more,
+            draw=self._sources.draw,
+            offline=self.trunks.offline,
+            resting=self.trunks.resting,
+            too_fast=self.trunks.too_fast,
+        )
         trunk = routed.trunk.name if isinstance(routed, Chosen) else ""
         if (provoked := self.provoked_refusal(number, trunk)) is not None:
             return provoked
-        if not isinstance(routed, Chosen) or routed.route.direct_routing:
-            return routed  # the limit is one of bought numbers (documented: service limits)
+        if not isinstance(routed, Chosen):
+            return routed
+        if routed.route.direct_routing:  # the limit is one of bought numbers (documented: service limits)
+            return self._begun(routed)
         limit, now = self.limits.max_calls_per_number, self._from_number[caller] + more.total()
         if now >= limit:
             return NotRouted(
                 "caller-id-full",
                 f"{caller} has {now} outbound calls, the limit of sip.max_calls_per_number ({limit})",
             )
+        return self._begun(routed)
+
+    def _begun(self, routed: Chosen) -> Chosen:
+        self.trunks.begin(routed.trunk.name)
         return routed
 
     def _targets(self, resource: Resource, record: CallRecord, called: list[str]) -> tuple[Target, ...]:

@@ -1,8 +1,8 @@
 """What the switch needs of the world, and the limits that it holds."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from onhook.calls.outbox import OutboxEvent
 from onhook.calls.record import CallRecord
@@ -67,6 +67,14 @@ class Announcer(Protocol):
     def withdraw(self, call_ids: Collection[str]) -> None:
         """These calls could not be saved and never were: nothing of theirs may leave."""
         ...
+
+
+Witness: TypeAlias = Callable[[CallRecord, Sequence[Fact]], None]
+"""Is shown the facts of each turn of a call, and never waits or fails (delivery/hep.py)."""
+
+
+def no_witness(_record: CallRecord, _facts: Sequence[Fact]) -> None:
+    """Nobody looks on."""
 
 
 @dataclass(frozen=True, slots=True)

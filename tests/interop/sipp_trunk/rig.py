@@ -225,6 +225,7 @@ async def rig(
         "trunk__sipp__host": "127.0.0.1",
         "trunk__sipp__port": trunk_port,
         "trunk__sipp__transport": transport,
+        "trunk__sipp__options_seconds": 0,  # SIPp takes a request of no call for a fault
         **(settings or {}),
     }
     config = load(None, {f"ONHOOK_{name.upper()}": str(value) for name, value in given.items()})

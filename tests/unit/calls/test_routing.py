@@ -145,7 +145,8 @@ def test_every_refusal_says_what_and_where(
 
 
 def test_there_is_a_case_for_every_refusal() -> None:
-    of_the_switch = {"caller-id-full"}  # it counts the calls: tests/unit/switch/test_switch_incoming.py
+    # Of what the switch counts: tests/unit/switch/test_switch_incoming.py; of rests, below.
+    of_the_switch = {"caller-id-full", "trunk-resting", "trunk-too-fast"}
     assert {case[0] for case in REFUSALS} | of_the_switch == set(get_args(Refusal))
 
 
@@ -167,3 +168,46 @@ def test_owned_numbers_are_named_and_the_rest_counted(numbers: tuple[str, ...], 
 def test_the_first_allowed_route_without_a_trunk_does_not_hide_a_later_one_with_one() -> None:
     lost = VoiceRoute("lost", ".*", ("gone",))
     assert chosen(choose_trunk(directory(lost, UK), OWN, TARGET, OWNED, {})) == ("uk", "first")
+
+
+def names(found: Chosen | NotRouted) -> list[str]:
+    assert isinstance(found, Chosen), found
+    return [each.trunk.name for each in (found, *found.others)]
+
+
+def test_every_other_trunk_of_the_routes_may_take_the_call_over() -> None:
+    third = Trunk("third", "192.0.2.4")
+    known = directory(UK, VoiceRoute("spare", ".*", ("second", "third")), trunks=(FIRST, SECOND, third))
+    assert names(choose_trunk(known, OWN, TARGET, OWNED, {})) == ["first", "second", "third"]
+    assert names(choose_trunk(known, OWN, TARGET, OWNED, {"second": 1})) == ["first", "third"]
+
+
+@pytest.mark.parametrize(("drawn", "order"), [([0, 0], ["first", "second"]), ([1, 0], ["second", "first"])])
+def test_a_route_of_random_order_draws_each_place(drawn: list[int], order: list[str]) -> None:
+    asked: list[int] = []
+
+    def draw(count: int) -> int:
+        asked.append(count)
+        return drawn.pop(0)
+
+    route = VoiceRoute("uk", r"\+44[0-9]+", ("first", "second"), order="random")
+    assert names(choose_trunk(directory(route), OWN, TARGET, OWNED, {}, draw=draw)) == order
+    assert asked == [2, 1]
+
+
+def test_trunks_that_are_offline_come_last() -> None:
+    found = choose_trunk(directory(UK), OWN, TARGET, OWNED, {}, offline={"first"})
+    assert names(found) == ["second", "first"]
+    assert names(choose_trunk(directory(UK), OWN, TARGET, OWNED, {}, offline={"first", "second"})) == [
+        "first",
+        "second",
+    ]
+
+
+def test_trunks_that_rest_are_left_alone() -> None:
+    assert names(choose_trunk(directory(UK), OWN, TARGET, OWNED, {}, resting={"first": 9.0})) == ["second"]
+    why, detail = refused(
+        choose_trunk(directory(UK), OWN, TARGET, OWNED, {"second": 1}, resting={"first": 9.0})
+    )
+    assert why == "trunk-resting"
+    assert detail.endswith("first (for 9 s more), second (1 of max_calls 1)")

@@ -106,6 +106,8 @@ CODES = {
     "caller-gave-up": (487, 540487, 487),
     "caller-cancel-crossed-answer": (487, 540200, 487),
     "caller-id-full": (603, 560603, 603),
+    "trunk-too-fast": (603, 560603, 603),
+    "trunk-resting": (503, 560503, 503),
     "caller-unreachable": (504, 549002, 504),
     "inbound-number-unknown": (404, 511404, 404),
     "inbound-nobody-heard": (480, 10037, 480),

@@ -440,6 +440,8 @@ EXPECTED: dict[str, Expected] = {
             (2, "no trunk was chosen for +14255550200: because of caller-id-full"),
         ],
     ),
+    "trunk-too-fast": Expected(2, [(2, "no trunk was chosen for +14255550200: because of trunk-too-fast")]),
+    "trunk-resting": Expected(2, [(2, "no trunk was chosen for +14255550200: because of trunk-resting")]),
     "inbound-number-unknown": Expected(
         2,
         [

@@ -120,6 +120,9 @@ class Feature:
         """A leg is gone: it failed, left, or was released."""
         return []
 
+    def replaced(self, leg: str, by: str) -> None:
+        """A leg failed, and one by another trunk, `by`, is begun in its place."""
+
     def referred(self, leg: Leg, signal: ReferSignal) -> Outputs:
         """The far end of a leg told what became of our REFER."""
         return []

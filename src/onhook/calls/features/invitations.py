@@ -145,6 +145,11 @@ class Invitations(Feature):
     def left(self, leg: Leg) -> Outputs:
         return self._feed(leg, Lost())
 
+    def replaced(self, leg: str, by: str) -> None:
+        for each in self._made.values():
+            if each.leg_id == leg:
+                each.leg_id = by
+
     def _feed(self, leg: Leg, received: object) -> Outputs:
         found = next((each for each in self._made.values() if each.leg_id == leg.id), None)
         return found.handle(received) if found and found.accepts(type(received)) else []

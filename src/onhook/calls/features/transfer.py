@@ -95,13 +95,10 @@ class Transfer(Machine[State]):
         self.state = State.NEW
         self.call, self.asked, self.transferee, self.group = call, asked, transferee, group
         self.manner, self.plan = manner, asked.targets[0].plan
+        self.target_id = self.plan.id
         self.until = call.now + TRANSFER_SECONDS
         self.due: float | None = None
         """When its time is over; a referral keeps its own time."""
-
-    @property
-    def target_id(self) -> str:
-        return self.plan.id
 
     def ends_by(self, received: type[object]) -> bool:
         row = self.TABLE.get((self.state, received))

@@ -135,6 +135,11 @@ class Transfers(Feature):
             outputs += self._feed(transfer, TransfereeLeft())
         return outputs
 
+    def replaced(self, leg: str, by: str) -> None:
+        for each in self._open:
+            if each.target_id == leg:
+                each.target_id = by
+
     def referred(self, leg: Leg, signal: ReferSignal) -> Outputs:
         transfer = next((each for each in self._open if each.transferee is leg), None)
         if isinstance(signal, ReferDone):
