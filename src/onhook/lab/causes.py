@@ -74,6 +74,8 @@ NETWORK: Final = {
     "dns-failure": "name-unknown: provoked, the name of the trunk has no address",
 }
 """What is told of a message to the trunk, in the words of net/failures.py."""
+MEDIA: Final = frozenset({"prompt", "recognizer", "recording", "stream"})
+"""What of `server: fail …` can be let fail in a running server."""
 REQUESTS: Final = {
     "throttled": (429, "8516", "Too many requests"),
     "internal-error": (500, "InternalServerError", "The server failed"),
@@ -152,7 +154,10 @@ def _cause_of(page: Page) -> Cause | None:
     needs = tuple(f"{each.setting} = {each.value}" for each in scenario.settings)
     if any(isinstance(step, ServerLose) for step in scenario.steps):
         return None
-    if any(isinstance(step, ServerFail) for step in scenario.steps):
+    failing = [step for step in scenario.steps if isinstance(step, ServerFail)]
+    if any(step.what not in MEDIA for step in failing):
+        return Cause(page.id, "network", page.front.name)
+    if failing:
         return Cause(page.id, "media", page.front.name, carrier, then, needs)
     if not carrier:
         return None
@@ -193,6 +198,12 @@ def media_fault(name: str) -> ServerFail | None:
     found = pages().get(name)
     steps = parse_scenario(found.scenario).steps if found else ()
     return next((step for step in steps if isinstance(step, ServerFail)), None)
+
+
+def network_failure(name: str) -> str:
+    """What is told of a message to the trunk, in the words of net/failures.py."""
+    step = media_fault(name)
+    return NETWORK.get(name) or (f"{step.fault}: provoked, {step.detail}" if step else "failed: provoked")
 
 
 def command(name: str, *, number: str = "", operation: str = "") -> str:

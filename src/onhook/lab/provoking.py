@@ -17,7 +17,7 @@ from onhook.delivery.courier import Mishap
 from onhook.effects import Destination, MediaEffect
 from onhook.facts import Fact, Provoked, Refusal
 from onhook.lab.carrier import Carrier
-from onhook.lab.causes import NETWORK, Arm
+from onhook.lab.causes import Arm, network_failure
 from onhook.lab.provocations import NotProvokable, Provocation, Provocations, Wanted
 from onhook.lab.provoked_media import failure_of
 from onhook.lab.scenario import parse_scenario, write_scenario
@@ -202,7 +202,7 @@ class Provoking:
             return ""
         if len(self._blocked) >= MAX_BLOCKED:
             self._blocked.clear()
-        self._blocked[sip_call_id] = f"{NETWORK[made.name]} ({to.peer})"
+        self._blocked[sip_call_id] = f"{network_failure(made.name)} ({to.peer})"
         return self._blocked[sip_call_id]
 
     def media(self, effect: MediaEffect) -> Fact | None:

@@ -18,6 +18,7 @@ from onhook.lab.causes import (
     causes,
     command,
     media_fault,
+    network_failure,
     reasons,
 )
 from onhook.lab.scenario import parse_scenario
@@ -61,6 +62,12 @@ def test_network_faults_speak_in_the_words_of_the_network() -> None:
     words = {text.partition(":")[0] for text in NETWORK.values()}
     assert words == {"refused", "name-unknown", "unreachable", "reset"}
     assert set(NETWORK) <= set(causes())
+
+
+def test_tls_fails_on_the_way_to_the_trunk() -> None:
+    assert causes()["trunk-certificate-expired"].arm == "network"
+    assert network_failure("trunk-certificate-expired").startswith("certificate-expired: provoked, ")
+    assert network_failure("tcp-reset") == NETWORK["tcp-reset"]
 
 
 def test_faults_beside_calls_are_no_endings() -> None:
