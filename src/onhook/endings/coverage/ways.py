@@ -49,7 +49,8 @@ WAYS: tuple[Way, ...] = (
         _to("phone", "createCall", "addParticipant"),
         (
             "number-invalid", "number-unknown", "caller-id-missing", "caller-id-not-owned", "caller-id-full",
-            "no-route", "no-trunk", "trunk-full", "trunk-silent", "trunk-stalled", "trunk-name-unknown",
+            "no-route", "no-trunk", "trunk-full", "trunk-resting", "trunk-too-fast", "trunk-silent",
+            "trunk-stalled", "trunk-name-unknown",
             "trunk-unreachable", "trunk-certificate-expired", "trunk-certificate-name",
             "trunk-certificate-untrusted", "trunk-refused-certificate", "trunk-tls-failed",
             "malformed-answer", "answer-unusable", "ack-lost", "hung-up-by-phone",
