@@ -66,6 +66,7 @@ from onhook.server.replays_api import ReplaysApi
 from onhook.server.serving import HttpServer, TlsFiles
 from onhook.server.serving import serve as serve_http
 from onhook.server.sip_routing_api import LiveRouting, sip_routing_surface
+from onhook.server.transparency_api import TransparencyApi
 from onhook.store.batch import StoreFailed
 from onhook.store.journal import Journal
 from onhook.store.sqlite import SqliteStore
@@ -175,7 +176,7 @@ async def running(config: Config) -> AsyncGenerator[Running, None]:
         switch.recover()
         await made.recordings.recover()
         identities = _identities(config, store, keys, now, sources.guid)
-        lab = [*_lab(config, store, carrier, network, now), *_trunks(config, switch)]
+        lab = _lab(config, now, (store, carrier, network), (routing, switch, keys))
         application = make_app(
             config.directory,
             switch,
@@ -227,11 +228,19 @@ async def _witness(config: Config, stack: contextlib.AsyncExitStack) -> Witness:
 
 
 def _lab(
-    config: Config, store: SqliteStore, carrier: Carrier | None, network: Network, now: Callable[[], float]
+    config: Config,
+    now: Callable[[], float],
+    parts: tuple[SqliteStore, Carrier | None, Network],
+    calling: tuple[LiveRouting, Switch, TokenKeys],
 ) -> list[Route]:
     """What can be done with the built-in carrier."""
+    (store, carrier, network), (routing, switch, keys) = parts, calling
     settings = server_settings(config)
-    return ReplaysApi(store, carrier, settings, now, _own_sip(network, carrier)).routes()
+    replays = ReplaysApi(store, carrier, settings, now, _own_sip(network, carrier))
+    transparency = TransparencyApi(
+        routing, switch, store, store.kept, carrier, settings=settings, now=now, url=lambda: keys.url
+    )
+    return [*replays.routes(), *transparency.routes(), *_trunks(config, switch)]
 
 
 def _own_sip(network: Network, carrier: Carrier | None) -> Callable[[str], Destination]:

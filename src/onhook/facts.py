@@ -34,13 +34,13 @@ from onhook.facts_media import (
 from onhook.observed import Observed
 
 __all__ = [
-    "ApiRequested", "CallArrived", "ClockSkipped", "ConnectionJoined", "ConnectionLeft", "DigitHeard",
-    "DigitsSent",
+    "ApiRequested", "CallArrived", "Cause", "ClockSkipped", "ConnectionJoined", "ConnectionLeft",
+    "DigitHeard", "DigitsSent",
     "Dismissal", "DoorRefusal", "EventAttempted", "Fact", "FaultRaised", "GridAttempted", "GridFate",
     "GridListener", "GridUnheard", "HeardWord", "InboundRefused", "IncomingCallAnnounced", "LegDismissed",
     "LegMovedIn", "LegMovedOut", "ListeningFailed", "MediaMeasured", "Observed", "OperationEnd",
     "OperationEnded", "PromptEnded", "PromptFault", "PromptStarted", "Provoked", "RecordedChunk",
-    "RecordingChange", "RecordingChanged", "Refusal", "RelayFailed", "RouteRefused", "RouteTaken",
+    "RecordingChange", "RecordingChanged", "Refusal", "RelayFailed", "Rewrite", "RouteRefused", "RouteTaken",
     "RtpResumed", "RtpStopped",
     "ServerRestarted", "SipSeen", "SipUnreadable", "SpeechBegan", "SpeechHeard", "StreamChanged",
     "StreamState", "Timeline", "TimerFired", "TransportFailed", "UserLegCause", "UserLegChanged",
@@ -218,14 +218,29 @@ class LegMovedIn(Observed, frozen=True, kw_only=True, gc=False, tag="moved-in"):
     """The telephone had called."""
 
 
+class Cause(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """How a far end ends a call: `status` of its final response, 0 for BYE, and `q850` of its Reason."""
+
+    status: int
+    q850: int | None = None
+
+
+class Rewrite(msgspec.Struct, frozen=True, gc=False):
+    """What a trunk makes of a cause, as it was measured: `sent` at its far side, `seen` here."""
+
+    sent: Cause
+    seen: Cause
+
+
 class RouteTaken(Observed, frozen=True, kw_only=True, gc=False, tag="route"):
-    """A trunk was chosen for a number."""
+    """A trunk was chosen for a number. `rewrites` is what it was known then to do to causes."""
 
     number: str
     trunk: str
     pattern: str
     after: str = ""
     """The leg by another trunk that failed before, and in whose place this one is."""
+    rewrites: tuple[Rewrite, ...] = ()
 
 
 Refusal: TypeAlias = Literal[

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 
 from onhook.effects import Destination
+from onhook.facts import Rewrite
 from onhook.sip.sdes import leg_secret
 from onhook.sip.terms import Secrecy, Terms
 
@@ -57,6 +58,8 @@ class Trunk:
     """What this trunk knows our machine by, in Via and Contact; empty: as all others."""
     refer: str = "auto"
     """Whether it may be asked to call others in our place (REFER): "auto" if it lists REFER, or "never"."""
+    rewrites: tuple[Rewrite, ...] = ()
+    """Causes that do not come through as they were sent: measured (lab/transparency.py), not configured."""
 
     @property
     def certified_name(self) -> str:

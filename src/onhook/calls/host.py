@@ -192,6 +192,7 @@ class Host(Spine):
             number=plan.party,
             trunk=routed.trunk.name,
             pattern=routed.route.pattern,
+            rewrites=routed.trunk.rewrites,
         )
 
     def refused(self, number: str, routed: NotRouted, leg: str = "") -> RouteRefused:

@@ -3,7 +3,7 @@
 import argparse
 
 from onhook import __version__
-from onhook.cli import coverage_options, endings_options, exec_options, replay_options
+from onhook.cli import coverage_options, endings_options, exec_options, lab_options, replay_options
 from onhook.cli.options import Verbs, add_config, add_json, add_verb, limit
 from onhook.cli.outcome import MEANINGS
 from onhook.cli.provoking import add_provoke
@@ -35,6 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
     exec_options.register(verbs)
     replay_options.register(verbs)
     add_provoke(verbs)
+    lab_options.register(verbs)
     _other_verbs(verbs)
     return parser
 

@@ -7,6 +7,7 @@ import msgspec
 from onhook.endings.parties import Parties
 from onhook.endings.signals import Signal
 from onhook.facts import (
+    RouteTaken,
     Timeline,
 )
 
@@ -72,6 +73,8 @@ class Reading(msgspec.Struct, eq=False):
     timeline: Timeline
     attempts: list[Attempt] = []
     trunks: dict[str, str] = {}
+    rewriting: dict[str, tuple[int, RouteTaken]] = {}
+    """By leg: the fact that its trunk was taken, which is known to rewrite causes."""
     """Trunk name by leg."""
     stop: int = 0
     """The first fact by which our side wanted the call to end, while it lasted."""

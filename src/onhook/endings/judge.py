@@ -14,6 +14,7 @@ from onhook.endings.remarks import contradiction, remarks_of
 from onhook.endings.rules import RULES, UNEXPLAINED, Rule
 from onhook.endings.rules_users import left_before
 from onhook.endings.signals import Signal, printable
+from onhook.endings.transparency import doubt_of, with_doubt
 from onhook.endings.verdict import AttemptVerdict, Confidence, Proof, Verdict
 from onhook.facts import Fact, FaultRaised, RouteTaken, ServerRestarted, SipSeen, Timeline
 
@@ -102,6 +103,7 @@ def _verdict(reading: Reading, found: Page, finding: Finding) -> Verdict:
     front, signal = found.front, finding.signal
     code, subcode = finding.pair or found.codes(signal.status if signal else None)
     theirs = _theirs(reading, signal)
+    doubt = doubt_of(reading, theirs)
     status, phrase = _sip_of(theirs)
     cause = theirs.reasons.q850_cause if theirs else None
     text = theirs.reasons.q850_text if theirs else ""
@@ -113,9 +115,9 @@ def _verdict(reading: Reading, found: Page, finding: Finding) -> Verdict:
         message=_message(found, signal, code, subcode),
         category=category_of(code, subcode).name or NO_CATEGORY,
         fault=front.fault,
-        evidence=tuple(finding.evidence),
+        evidence=tuple(finding.evidence if doubt is None else with_doubt(finding.evidence, doubt)),
         remarks=tuple(each for each in remarks_of(reading) if each not in finding.evidence),
-        confidence=_lowered(front.confidence) if contradiction(signal) else front.confidence,
+        confidence=_lowered(front.confidence) if doubt or contradiction(signal) else front.confidence,
         sip_status=status,
         sip_reason=phrase,
         q850_cause=cause,

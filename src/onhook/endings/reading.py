@@ -169,6 +169,8 @@ def _route_taken(reading: Reading, fact: RouteTaken, number: int) -> None:
     before = reading.by_leg.get(fact.after) if fact.after else None
     if before is not None:
         before.replaced = number
+    if fact.rewrites:
+        reading.rewriting[fact.leg] = number, fact
 
 
 def _route_refused(reading: Reading, fact: RouteRefused, number: int) -> None:

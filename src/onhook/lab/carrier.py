@@ -158,6 +158,12 @@ class Carrier:
         self._always.clear()
         self._willed = 0
 
+    def unwill(self, number: str) -> bool:
+        """Take back all that was fixed for calls to `number`; False if there is nothing."""
+        willed = self._wills.pop(number, deque())
+        self._willed -= len(willed)
+        return bool(willed)
+
     def call(self, scenario: Scenario | str, to: Destination) -> FarCaller:
         """Call `to` as the scenario says (`carrier: call from … to …`). Raises ScenarioError."""
         read = parse_scenario(scenario) if isinstance(scenario, str) else scenario

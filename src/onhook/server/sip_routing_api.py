@@ -1,7 +1,8 @@
 """The SIP routing API: trunks and routes, read and changed while the server runs (calls/live_routing.py)."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Literal, Protocol
 
 import msgspec
@@ -12,6 +13,7 @@ from onhook.acs.sip_routing_operations import OPERATIONS
 from onhook.acs.versions import SIP_ROUTING
 from onhook.calls.directory import Directory
 from onhook.calls.live_routing import RoutingChanges, changed, forgotten, patched, shown_table
+from onhook.facts import Rewrite
 from onhook.server.handlers import Built, Request
 from onhook.server.phone_api import BAD_REQUEST
 from onhook.server.surface import Surface, bind
@@ -49,6 +51,7 @@ class LiveRouting:
         self._source, self._transport = source, transport
         self._changes = self._read() if source == "api" else RoutingChanges()
         self._tell: Callable[[Directory], None] = _nobody
+        self._rewrites: Mapping[str, tuple[Rewrite, ...]] = {}
         self.directory = changed(configured, self._changes, transport=transport)
         for sentence in forgotten(configured, self._changes):
             log.warning("%s", sentence)
@@ -83,9 +86,22 @@ class LiveRouting:
         changes = patched(self._configured, self._changes, patch, transport=self._transport)
         self._documents.save_document(DOCUMENT, msgspec.json.encode(changes))
         self._changes = changes
-        self.directory = changed(self._configured, changes, transport=self._transport)
-        self._tell(self.directory)
+        self._renew()
         return self.show()
+
+    def learn(self, rewrites: Mapping[str, tuple[Rewrite, ...]]) -> None:
+        """What trunks are known to do to causes, by name, from now on."""
+        self._rewrites = rewrites
+        self._renew()
+
+    def _renew(self) -> None:
+        directory = changed(self._configured, self._changes, transport=self._transport)
+        trunks = {
+            name: replace(trunk, rewrites=self._rewrites.get(name, ()))
+            for name, trunk in directory.trunks.items()
+        }
+        self.directory = replace(directory, trunks=trunks)
+        self._tell(self.directory)
 
 
 def _get(routing: LiveRouting, _request: Request) -> SipConfiguration:

@@ -10,7 +10,7 @@ import os
 import shutil
 import signal
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,26 +44,37 @@ class Sbc:
 @contextlib.asynccontextmanager
 async def sbc(folder: Path, onhook: tuple[str, int], *, srtp: bool = False) -> AsyncGenerator[Sbc]:
     """Started and ready; `srtp`: telephones speak SRTP with it, Onhook does not."""
-    program = shutil.which("kamailio", path="/usr/sbin:/usr/bin")
-    assert program, "kamailio is missing: apt-get install kamailio"
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     with rtpengine(folder) as media:
         made = Sbc(media.host, media, folder / "kamailio.log")
-        with made.log.open("wb") as out:
-            process = await asyncio.create_subprocess_exec(
-                *(program, "-DD", "-E", "-f", str(CONFIGURATION), "-Y", str(folder)),
-                *("-m", SHARED_MEGABYTES, "-M", PRIVATE_MEGABYTES, "-w", str(folder)),
-                *_definitions(made, onhook, srtp=srtp),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                start_new_session=True,  # its children end with it
-            )
-        try:
-            await _until_ready(process, made)
+        async with kamailio(folder, CONFIGURATION.name, made.host, _definitions(made, onhook, srtp=srtp)):
             yield made
-        finally:
-            await _stop(process)
+
+
+@contextlib.asynccontextmanager
+async def kamailio(
+    folder: Path, configuration: str, host: str, definitions: Sequence[str]
+) -> AsyncGenerator[None]:
+    """Kamailio alone, by a configuration of this folder; each definition is NAME=value or NAME."""
+    program = shutil.which("kamailio", path="/usr/sbin:/usr/bin")
+    assert program, "kamailio is missing: apt-get install kamailio"
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    log = folder / "kamailio.log"
+    with log.open("wb") as out:
+        process = await asyncio.create_subprocess_exec(
+            *(program, "-DD", "-E", "-f", str(CONFIGURATION.parent / configuration), "-Y", str(folder)),
+            *("-m", SHARED_MEGABYTES, "-M", PRIVATE_MEGABYTES, "-w", str(folder)),
+            *(part for each in definitions for part in ("-A", each)),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,  # its children end with it
+        )
+    try:
+        await _until_ready(process, host, log)
+        yield
+    finally:
+        await _stop(process)
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
@@ -88,23 +99,23 @@ def _definitions(made: Sbc, onhook: tuple[str, int], *, srtp: bool) -> list[str]
     ]
     if srtp:
         given.append("WITH_SRTP")
-    return [part for each in given for part in ("-A", each)]
+    return given
 
 
-async def _until_ready(process: asyncio.subprocess.Process, made: Sbc) -> None:
+async def _until_ready(process: asyncio.subprocess.Process, host: str, log: Path) -> None:
     """Until it answers a request, with whatever."""
     loop = asyncio.get_running_loop()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
         asking.bind(("127.0.0.1", 0))
         asking.setblocking(False)  # noqa: FBT003  # its only argument
         own = "{}:{}".format(*asking.getsockname())
-        request = _PROBE.format(host=made.host, own=own).encode()
+        request = _PROBE.format(host=host, own=own).encode()
         async with asyncio.timeout(START_SECONDS):
             while True:
                 if process.returncode is not None:
-                    raise RuntimeError(f"kamailio ended at once:\n{made.said}")
+                    raise RuntimeError(f"kamailio ended at once, see {log}")
                 with contextlib.suppress(OSError, TimeoutError):
-                    await loop.sock_sendto(asking, request, (made.host, SIP_PORT))
+                    await loop.sock_sendto(asking, request, (host, SIP_PORT))
                     async with asyncio.timeout(POLL_SECONDS * 5):
                         if (await loop.sock_recv(asking, 2_000)).startswith(b"SIP/2.0 "):
                             return
