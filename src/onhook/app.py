@@ -22,6 +22,7 @@ from starlette.types import ASGIApp
 
 from onhook import __version__
 from onhook.acs.grid_events import GridEvent
+from onhook.app_lab import lab_routes
 from onhook.app_media import Surroundings, make_studio
 from onhook.config import Config
 from onhook.config.checks import speaks_tls
@@ -41,7 +42,6 @@ from onhook.delivery.grid.event_grid import EventGrid
 from onhook.delivery.grid.surroundings import Sources as GridSources
 from onhook.delivery.hep import Collector
 from onhook.delivery.refused_networks import RefusedNetworks
-from onhook.effects import Destination
 from onhook.lab.carrier import Carrier
 from onhook.lab.clock import Clock, MediaOnClock
 from onhook.lab.provoked_media import ProvokedMedia
@@ -58,15 +58,12 @@ from onhook.server.grid_api import GridApi
 from onhook.server.identity_api import Identities, identity_surface
 from onhook.server.keys import CallbackAuthorization, TokenKeys
 from onhook.server.lab_api import LabApi, RequestFaults, follow_http
-from onhook.server.own_trunks import OwnTrunks
 from onhook.server.phone_api import phone_surface
 from onhook.server.rate_limits import RateLimits
 from onhook.server.recordings_api import RecordingsApi
-from onhook.server.replays_api import ReplaysApi
 from onhook.server.serving import HttpServer, TlsFiles
 from onhook.server.serving import serve as serve_http
 from onhook.server.sip_routing_api import LiveRouting, sip_routing_surface
-from onhook.server.transparency_api import TransparencyApi
 from onhook.store.batch import StoreFailed
 from onhook.store.journal import Journal
 from onhook.store.sqlite import SqliteStore
@@ -176,7 +173,7 @@ async def running(config: Config) -> AsyncGenerator[Running, None]:
         switch.recover()
         await made.recordings.recover()
         identities = _identities(config, store, keys, now, sources.guid)
-        lab = _lab(config, now, (store, carrier, network), (routing, switch, keys))
+        lab = lab_routes(config, now, (store, carrier, network), (routing, switch, keys))
         application = make_app(
             config.directory,
             switch,
@@ -211,12 +208,6 @@ def _sources(config: Config, clock: Clock, store: SqliteStore) -> Sources:
     )
 
 
-def _trunks(config: Config, switch: Switch) -> list[Route]:
-    """How they are, to be asked; they are watched from now on."""
-    switch.trunks.watch()
-    return OwnTrunks(switch.trunks_told, server_settings(config)).routes()
-
-
 async def _witness(config: Config, stack: contextlib.AsyncExitStack) -> Witness:
     """The collector of HEP, if there is one."""
     if not config.hep.host:
@@ -225,32 +216,6 @@ async def _witness(config: Config, stack: contextlib.AsyncExitStack) -> Witness:
     collector.start()
     stack.push_async_callback(collector.close)
     return collector.take
-
-
-def _lab(
-    config: Config,
-    now: Callable[[], float],
-    parts: tuple[SqliteStore, Carrier | None, Network],
-    calling: tuple[LiveRouting, Switch, TokenKeys],
-) -> list[Route]:
-    """What can be done with the built-in carrier."""
-    (store, carrier, network), (routing, switch, keys) = parts, calling
-    settings = server_settings(config)
-    replays = ReplaysApi(store, carrier, settings, now, _own_sip(network, carrier))
-    transparency = TransparencyApi(
-        routing, switch, store, store.kept, carrier, settings=settings, now=now, url=lambda: keys.url
-    )
-    return [*replays.routes(), *transparency.routes(), *_trunks(config, switch)]
-
-
-def _own_sip(network: Network, carrier: Carrier | None) -> Callable[[str], Destination]:
-    """Where the carrier's calls come in, by transport."""
-
-    def where(transport: str) -> Destination:
-        host, port = carrier.address if carrier else ("127.0.0.1", 0)
-        return Destination(transport, *network.via_address(Destination(transport, host, port)))
-
-    return where
 
 
 def _switch(
