@@ -39,7 +39,7 @@ class Trunk:
     """Calls at a time; a call beyond it takes the route's next trunk."""
     no_response_seconds: float = 10.0
     """How long an INVITE may stay without any response (the failover timer of Direct Routing)."""
-    calls_per_second: float = 0.0
+    calls_per_second: float = 0
     """Calls that may begin in a second, both ways; 0: as many as come."""
     options_seconds: float = 60.0
     """How often it is asked with OPTIONS how it is; 0: never."""

@@ -446,8 +446,8 @@ class TrunkSection:
         _TRUNK["session_timer_seconds"],
         "Interval of the session timer that is asked for; 0: only if the SBC asks. Least: 90.",
     )
-    calls_per_second: float = setting(
-        kinds.seconds(0, 10_000, 0),
+    calls_per_second: int = setting(
+        kinds.whole(0, 10_000, 100),
         _TRUNK["calls_per_second"],
         "Calls that may begin in a second, both ways; more take the route's next trunk. 0: no limit.",
     )

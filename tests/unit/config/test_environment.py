@@ -181,6 +181,7 @@ WHOLE.write_bytes(FILES.certificate.read_bytes() + FILES.key.read_bytes())
 VALUES = {
     "access_keys": KEY,
     "numbers": "+14255550177",
+    "order": "random",
     "id": "6f1c2f0e-3a52-4bb1-9d4e-0d2f6c1a7b01",
     "hostnames": "a.example",
     "path": "x.db",

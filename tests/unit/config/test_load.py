@@ -177,7 +177,7 @@ def test_without_carrier_and_trunk_there_is_no_route_and_a_warning(tmp_path: Pat
 def test_a_wrong_value_is_named_with_line_setting_expectation_and_remedy(tmp_path: Path) -> None:
     text = '[trunk.carrier]\n# the lab\nhost = "127.0.0.1"\nport = "abc"\n'
     assert faults(text, tmp_path) == [
-        'onhook.toml:4: trunk.carrier.port: expected a whole number 1–65535, got "abc". Write port = 5060.'
+        'onhook.toml:4: trunk.carrier.port: expected a whole number 0–65535, got "abc". Write port = 5060.'
     ]
 
 
@@ -307,7 +307,7 @@ WRONG = [
         1,
         (
             "host: no such section. Sections are server, sip, media, store, delivery, "
-            "limits, carrier, recording, streaming, prompt, speech, resource, trunk, subscription, "
+            "limits, carrier, lab, recording, streaming, prompt, speech, hep, resource, trunk, subscription, "
             "speech_endpoint, route."
         ),
     ),

@@ -72,6 +72,7 @@ def test_passwords_and_keys_are_secret() -> None:
     assert secret == {
         "resource.access_keys",
         "trunk.password",
+        "hep.password",
         "subscription.endpoint",
         "speech_endpoint.key",
     }
