@@ -19,7 +19,8 @@ from azure.communication.callautomation import CallAutomationClient, PhoneNumber
 
 from interop.whole_server import free_port
 
-SECONDS = 30
+SECONDS = 60
+"""A user without an application is told to be unreachable after 30 s; no wait is longer."""
 CALLER = "+14255550100"
 OVER = {"CreateCallFailed", "CallDisconnected", "AnswerFailed"}
 VALIDATION = "Microsoft.EventGrid.SubscriptionValidationEvent"
