@@ -82,6 +82,8 @@ def fail(media: SilentMedia, step: ServerFail) -> None:
             media.captures.stream_faults[step.name] = failing
         case "recording":
             media.captures.recording_fault = failing
+        case "trunk":
+            pass  # the network's, not a sound's
 
 
 def _plan(step: ServerFail) -> PromptPlan:
