@@ -80,6 +80,7 @@ def _explaining_verbs(verbs: Verbs) -> None:
     capture.add_argument("call_id", metavar="CALL_ID", help="a call's id, the beginning of one, or `last`")
     capture.add_argument("--output", metavar="FILE", help="- for standard output; else CALL_ID.pcap here")
     add_config(capture)
+    add_json(capture)
 
     trunks = add_verb(verbs, "trunks", _trunks, "say how the trunks of the running server are")
     add_config(trunks)
@@ -197,7 +198,7 @@ def _calls(arguments: argparse.Namespace) -> int:
 def _pcap(arguments: argparse.Namespace) -> int:
     from onhook.cli.pcap import pcap
 
-    return pcap(arguments.call_id, arguments.output, arguments.config)
+    return pcap(arguments.call_id, arguments.output, arguments.config, json=arguments.json)
 
 
 def _trunks(arguments: argparse.Namespace) -> int:
