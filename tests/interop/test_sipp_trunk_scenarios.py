@@ -10,7 +10,7 @@ from interop.sipp_trunk.scenario import expand
 from interop.sipp_trunk.sipp import SCENARIOS, Ended, free_port, sipp
 
 FILES = sorted(SCENARIOS.glob("*.xml"))
-TESTS = sorted(Path(__file__).parent.glob("test_sipp_*.py"))
+TESTS = sorted(Path(__file__).parent.glob("test_*.py"))
 SIPPS_OWN = {"recv", "send", "pause", "nop", "label", "Reference", "timewait"}
 
 

@@ -13,6 +13,8 @@ import pytest
 from interop.sipp_trunk.rig import FAILED, TALKED, Rig, rig
 from interop.sipp_trunk.sipp import free_port, sipp
 from onhook.calls.call import Call
+from onhook.lab.clock import MediaOnClock
+from onhook.lab.provoked_media import ProvokedMedia
 from onhook.media.engine.embedded import EmbeddedEngine
 from onhook.media.studio import Studio
 from onhook.sip.session import OutboundSession
@@ -83,7 +85,9 @@ def check(made: Rig, calls: list[tuple[int, str, float]]) -> None:
 async def nothing_is_left(made: Rig) -> None:
     """No call, session, timer, RTP port or event; transactions absorb repeats for 64*T1 first."""
     switch, courier = made.server.switch, made.server.courier
-    media = cast("EmbeddedEngine", cast("Studio", switch._media)._engine)
+    on_clock = cast("MediaOnClock", cast("ProvokedMedia", switch._media)._media)
+    studio = on_clock._media
+    media = cast("EmbeddedEngine", cast("Studio", studio)._engine)
     assert switch.calls == {}
     assert switch._by_leg == {}
     assert set(switch._on_trunk.values()) <= {0}

@@ -113,11 +113,12 @@ def pages() -> dict[str, Page]:
 def pages_by_codes() -> dict[tuple[int | str, int], list[str]]:
     """Ids of the pages that stand for a pair of codes, and for an event of an operation with its code.
 
-    Those written for this very pair; where there is none, those of its status, the narrowest first.
+    Those written for this very pair; where there is none, those of its status, the narrowest first. Of two
+    pages for one pair the one whose pair is assumed comes second.
     """
     exact: dict[tuple[int | str, int], list[str]] = {}
     ranges: dict[tuple[int | str, int], list[str]] = {}
-    for ending, found in sorted(pages().items(), key=lambda item: (len(item[1].statuses()), item[0])):
+    for ending, found in sorted(pages().items(), key=_rank):
         if not found.front.statuses:
             exact.setdefault(found.codes(), []).append(ending)
         for status in found.statuses():
@@ -129,6 +130,11 @@ def pages_by_codes() -> dict[tuple[int | str, int], list[str]]:
         for event in found.front.events:
             both.setdefault((event, found.front.code), []).append(ending)
     return both
+
+
+def _rank(item: tuple[str, Page]) -> tuple[int, bool, str]:
+    ending, found = item
+    return len(found.statuses()), found.front.basis == "assumed", ending
 
 
 def read_page(ending: str, text: str) -> Page:
