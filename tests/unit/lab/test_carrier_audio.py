@@ -154,8 +154,8 @@ async def test_the_codec_of_the_scenario_is_spoken(codec: str, payload_type: int
 
 
 async def test_a_call_that_is_over_keeps_its_counts_and_its_sound() -> None:
-    async with in_call(f"{UP}carrier: wait 200 ms\ncarrier: bye\n") as near:
-        play(near, sine(700, 0.4, 8000))
+    async with in_call(f"{UP}carrier: wait 600 ms\ncarrier: bye\n") as near:
+        play(near, sine(700, 0.8, 8000))
         await near.until(lambda: near.call.over)
         counted = near.carrier.audio.measured(near.call)
         assert counted.received > 5

@@ -119,10 +119,10 @@ async def test_who_is_slow_is_left_in_time(server: OddServer, behaviour: Callabl
 
 async def test_a_redirect_does_not_begin_the_time_anew(server: OddServer) -> None:
     async def slowly(writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(0.15)
+        await asyncio.sleep(0.7)
         writer.write(redirect("/again"))
 
-    failed = await refused(server.on("/again", slowly), HURRIED)
+    failed = await refused(server.on("/again", slowly), PromptSettings(fetch_seconds=1.2))
     assert failed.fault == "too-slow"
     assert len(server.requests) == 2
 
