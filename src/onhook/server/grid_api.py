@@ -14,33 +14,23 @@ Who may ask is settled as for the other pages of /onhook/; the validation URL is
 Requests that change something are also refused to web pages of other sites.
 """
 
-import re
-from collections.abc import Awaitable, Callable
-from typing import Any, Protocol, TypeVar
-from urllib.parse import urlsplit
+from typing import Any, Protocol
 
 import msgspec
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from onhook.acs.bodies import JSON_WORDS
 from onhook.acs.errors import ApiError, shown
 from onhook.calls.grid import GridDelivery, GridTry, Subscription, SubscriptionRecord, bare
 from onhook.delivery.grid.event_grid import EventGrid, newest_try
-from onhook.server.forms import check_caller
+from onhook.server.forms import TEXT, Page
+from onhook.server.own_requests import answering, as_json, commanded, read_body
 from onhook.server.settings import ServerSettings
 from onhook.store.batch import StoreFailed
 
-JSON = "application/json; charset=utf-8"
-TEXT = "text/plain; charset=utf-8"
-MAX_BODY_BYTES = 65_536
-MAX_FIELD_CHARACTERS = 100
 DEFAULT_LIMIT, MAX_LIMIT = 20, 1_000
 STORE_RETRY_SECONDS = 2
-PATH_IN_MESSAGE = re.compile(r" - at `\$\.?(?P<path>[^`]*)`")
-
-Page = Callable[[Request], Awaitable[Response]]
 
 
 class Resend(msgspec.Struct, frozen=True):
@@ -65,30 +55,14 @@ class GridApi:
             ("POST", f"{one}/redeliver", self.redeliver),
         ]
         routes: list[Route] = [
-            Route(path, self._answering(page, guarded=True), methods=[method])
-            for method, path, page in guarded
+            Route(path, commanded(page, self._settings), methods=[method]) for method, path, page in guarded
         ]
-        opened = self._answering(self.open_validation_url, guarded=False)
+        opened = answering(self.open_validation_url)
         return [Route(f"{one}/validate", opened, methods=["GET"]), *routes]
-
-    def _answering(self, page: Page, *, guarded: bool) -> Page:
-        async def answer(request: Request) -> Response:
-            try:
-                if guarded:
-                    check_caller(request, self._settings)
-                    check_origin(request)
-                return await page(request)
-            except ApiError as refusal:
-                headers: dict[str, str] = {}
-                if refusal.retry_after_seconds is not None:
-                    headers["Retry-After"] = str(refusal.retry_after_seconds)
-                return Response(refusal.body(), refusal.status, headers, media_type=JSON)
-
-        return answer
 
     async def subscriptions(self, _request: Request) -> Response:
         found = [subscription_json(each, self._grid.last_try(each)) for each in self._grid.subscriptions()]
-        return _json({"subscriptions": found})
+        return as_json({"subscriptions": found})
 
     async def subscribe(self, request: Request) -> Response:
         record = self._grid.subscribe(await read_body(request, Subscription))
@@ -100,7 +74,7 @@ class GridApi:
         told = subscription_json(record, self._grid.last_try(record))
         if record.state in {"Creating", "AwaitingManualAction"}:
             told["validation_url"] = self._grid.validation_url(record)
-        return _json(told | {"deliveries": [delivery_json(each) for each in deliveries]})
+        return as_json(told | {"deliveries": [delivery_json(each) for each in deliveries]})
 
     async def delete(self, request: Request) -> Response:
         self._grid.delete(_name(request))
@@ -115,7 +89,7 @@ class GridApi:
         resend = await read_body(request, Resend)
         delivery = self._grid.redeliver(_name(request), resend.event_id)
         await self._written()
-        return _json(delivery_json(delivery), 202)
+        return as_json(delivery_json(delivery), 202)
 
     async def open_validation_url(self, request: Request) -> Response:
         token = request.query_params.get("token", "")
@@ -127,7 +101,7 @@ class GridApi:
         await self._written()
         record = await self._grid.settled(name)
         await self._written()
-        return _json(subscription_json(record, self._grid.last_try(record)), status)
+        return as_json(subscription_json(record, self._grid.last_try(record)), status)
 
     async def _written(self) -> None:
         """Nobody hears of a change before it is on disk."""
@@ -197,52 +171,6 @@ def _try_json(made: GridTry) -> dict[str, Any]:
     }
 
 
-T = TypeVar("T", bound=msgspec.Struct)
-
-
-async def read_body(request: Request, kind: type[T]) -> T:
-    """The JSON body; raises ApiError 400, 413 or 415 that says what and where."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise ApiError(
-            415, "UnsupportedMediaType", "The body must be application/json.", target="Content-Type"
-        )
-    body = bytearray()
-    try:
-        async for part in request.stream():
-            body += part
-            if len(body) > MAX_BODY_BYTES:
-                raise ApiError(
-                    413, "RequestEntityTooLarge", f"The body is longer than {MAX_BODY_BYTES} bytes."
-                )
-    except ClientDisconnect:
-        raise ApiError(400, "ClientGone", "The body ended early.") from None
-    try:
-        fields = msgspec.json.decode(body, type=dict[str, Any])
-        known = kind.__struct_fields__
-        if unknown := sorted(fields.keys() - set(known)):
-            raise _misfit(unknown[0], f"there is no such field; there are {', '.join(known)}")
-        return msgspec.convert(fields, kind)
-    except msgspec.ValidationError as fault:
-        where = PATH_IN_MESSAGE.search(str(fault))
-        raise _misfit(where["path"] if where else "", PATH_IN_MESSAGE.sub("", str(fault))) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
-        raise _misfit("", f"it is no JSON: {fault}") from None
-
-
-def _misfit(field: str, why: str) -> ApiError:
-    where = field or "The body"
-    for word, plain in JSON_WORDS.items():
-        why = why.replace(word, plain)
-    return ApiError(400, "InvalidBody", f"{where[:MAX_FIELD_CHARACTERS]}: {why}.", target=field or None)
-
-
-def check_origin(request: Request) -> None:
-    """A page of another site can make a browser post here; the browser then says whose page it is."""
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
-        raise ApiError(403, "Forbidden", f"A page of {shown(origin)} may not ask this.", target="Origin")
-
-
 def _name(request: Request) -> str:
     name: str = request.path_params["name"]
     return name
@@ -253,7 +181,3 @@ def _limit(request: Request) -> int:
     if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:9]) <= MAX_LIMIT:
         raise ApiError(400, "InvalidLimit", f"limit {shown(text)} is not 1 to {MAX_LIMIT}.", target="limit")
     return int(text)
-
-
-def _json(value: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.format(msgspec.json.encode(value), indent=2), status, media_type=JSON)

@@ -12,7 +12,7 @@ Who may ask is settled as for Event Grid subscriptions (grid_api.py).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -28,18 +28,15 @@ from onhook.lab.provoking import Provoking
 from onhook.lab.scenario import ScenarioError
 from onhook.server.calling import ConnectionCut
 from onhook.server.certificates import CertificatePaths, expired
-from onhook.server.forms import check_caller
-from onhook.server.grid_api import check_origin, read_body
+from onhook.server.forms import Page
+from onhook.server.own_requests import as_json, commanded, read_body
 from onhook.server.serving import HttpServer, TlsFiles
 from onhook.server.settings import ServerSettings
 from onhook.server.throttle import KNOWN
 
-JSON: Final = "application/json; charset=utf-8"
 SLOW_SECONDS: Final = 5.0
 RETRY_AFTER_SECONDS: Final = 2
 ROOT: Final = "/onhook/lab"
-
-Page = Callable[[Request], Awaitable[Response]]
 
 
 class LabApi:
@@ -55,31 +52,22 @@ class LabApi:
             ("GET", f"{ROOT}/provocations/{{id}}", self.provocation),
             ("DELETE", f"{ROOT}/provocations/{{id}}", self.disarm),
         ]
-        return [Route(path, self._answering(page), methods=[method]) for method, path, page in pages]
-
-    def _answering(self, page: Page) -> Page:
-        async def answer(request: Request) -> Response:
-            try:
-                check_caller(request, self._settings)
-                check_origin(request)
-                return await page(request)
-            except ApiError as refusal:
-                return Response(refusal.body(), refusal.status, media_type=JSON)
-
-        return answer
+        return [
+            Route(path, commanded(page, self._settings), methods=[method]) for method, path, page in pages
+        ]
 
     async def endings(self, _request: Request) -> Response:
-        return _json(catalogue())
+        return as_json(catalogue())
 
     async def provocations(self, _request: Request) -> Response:
-        return _json({"provocations": [self._told(each) for each in self._provoking.listed()]})
+        return as_json({"provocations": [self._told(each) for each in self._provoking.listed()]})
 
     async def provocation(self, request: Request) -> Response:
         name: str = request.path_params["id"]
         found = self._provoking.armed.get(name)
         if found is None:
             raise _unknown(name)
-        return _json(self._told(found))
+        return as_json(self._told(found))
 
     async def arm(self, request: Request) -> Response:
         wanted = await read_body(request, Wanted)
@@ -94,14 +82,14 @@ class LabApi:
             made = self._provoking.arm(wanted)
         except (NotProvokable, ScenarioError) as refusal:
             raise ApiError(400, "NotProvokable", _sentence(str(refusal)), target="ending") from None
-        return _json(self._told(made), 201)
+        return as_json(self._told(made), 201)
 
     async def disarm(self, request: Request) -> Response:
         name: str = request.path_params["id"]
         gone = self._provoking.disarm(name)
         if not gone and name != "all":
             raise _unknown(name)
-        return _json({"disarmed": [each.id for each in gone]})
+        return as_json({"disarmed": [each.id for each in gone]})
 
     def _told(self, made: Provocation) -> dict[str, Any]:
         fields: dict[str, Any] = msgspec.to_builtins(made)
@@ -181,7 +169,3 @@ def _sentence(text: str) -> str:
 
 def _unknown(name: str) -> ApiError:
     return ApiError(404, "NotFound", f"There is no provocation {shown(name)}.", target="id")
-
-
-def _json(value: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.format(msgspec.json.encode(value), indent=2), status, media_type=JSON)

@@ -10,12 +10,12 @@ Who may ask is settled as for the other pages of /onhook/.
 """
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import msgspec
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -28,19 +28,16 @@ from onhook.lab.replay.call import Part
 from onhook.lab.replay.compare import Comparison, compare
 from onhook.lab.replay.kept import NotAnExport, read_export
 from onhook.lab.replay.script import Script, scripts_of
-from onhook.server.forms import check_caller
-from onhook.server.grid_api import check_origin
+from onhook.server.forms import Page
+from onhook.server.own_requests import as_json, commanded, read_body
 from onhook.server.settings import ServerSettings
 from onhook.server.switchboard import Archive
 
-JSON = "application/json; charset=utf-8"
 MAX_BODY_BYTES = 16 * 1024 * 1024
 MAX_REPLAYS = 1_000
 """Kept to be asked about; the oldest go first."""
 MAX_SEARCHED = 1_000
 """Newest calls among which the one of a replay is looked for."""
-
-Page = Callable[[Request], Awaitable[Response]]
 
 
 class Players(Protocol):
@@ -94,21 +91,12 @@ class ReplaysApi:
             ("GET", one, self.show),
             ("DELETE", one, self.disarm),
         ]
-        return [Route(path, self._answering(page), methods=[method]) for method, path, page in pages]
-
-    def _answering(self, page: Page) -> Page:
-        async def answer(request: Request) -> Response:
-            try:
-                check_caller(request, self._settings)
-                check_origin(request)
-                return await page(request)
-            except ApiError as refusal:
-                return Response(refusal.body(), refusal.status, media_type=JSON)
-
-        return answer
+        return [
+            Route(path, commanded(page, self._settings), methods=[method]) for method, path, page in pages
+        ]
 
     async def begin(self, request: Request) -> Response:
-        order = await _read(request)
+        order = await read_body(request, ReplayOrder, MAX_BODY_BYTES)
         recorded = self._recorded(order)
         players = self._players
         if players is None:
@@ -132,7 +120,7 @@ class ReplaysApi:
         for part in replay.parts:
             if part.script.inbound:
                 players.replay(part, self._sip(_transport_of(recorded)))
-        return _json(self._told(replay), 201)
+        return as_json(self._told(replay), 201)
 
     def _recorded(self, order: ReplayOrder) -> Timeline:
         if bool(order.call) == bool(order.facts):
@@ -165,7 +153,7 @@ class ReplaysApi:
         return replay
 
     async def show(self, request: Request) -> Response:
-        return _json(self._told(self._one(request)))
+        return as_json(self._told(self._one(request)))
 
     async def disarm(self, request: Request) -> Response:
         replay = self._one(request)
@@ -232,24 +220,3 @@ def _part(part: Part) -> dict[str, Any]:
 
 def _transport_of(recorded: Timeline) -> str:
     return next((fact.transport for fact in recorded if isinstance(fact, SipSeen)), "udp")
-
-
-async def _read(request: Request) -> ReplayOrder:
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise ApiError(415, "UnsupportedMediaType", "The body must be application/json.")
-    body = bytearray()
-    try:
-        async for part in request.stream():
-            body += part
-            if len(body) > MAX_BODY_BYTES:
-                raise ApiError(413, "RequestEntityTooLarge", f"The body is over {MAX_BODY_BYTES} bytes.")
-    except ClientDisconnect:
-        raise ApiError(400, "ClientGone", "The body ended early.") from None
-    try:
-        return msgspec.json.decode(body, type=ReplayOrder)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
-        raise ApiError(400, "InvalidBody", f"The body cannot be read: {fault}.") from None
-
-
-def _json(value: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.format(msgspec.json.encode(value), indent=2), status, media_type=JSON)

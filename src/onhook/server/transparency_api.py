@@ -10,7 +10,7 @@ Tables are kept; calls over the trunk that begin later are judged by them.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -27,22 +27,19 @@ from onhook.calls.routing import Chosen, choose_trunk
 from onhook.endings.transparency import in_words
 from onhook.facts import Timeline
 from onhook.lab.transparency import FarSide, NotReached, Row, Table, causes, measure
-from onhook.server.forms import check_caller
-from onhook.server.grid_api import check_origin, read_body
+from onhook.server.forms import Page
+from onhook.server.own_requests import as_json, commanded, read_body
 from onhook.server.settings import ServerSettings
 from onhook.server.sip_routing_api import Documents, LiveRouting
 from onhook.server.switchboard import Archive, Switchboard
 from onhook.store.batch import StoreFailed
 
-JSON = "application/json; charset=utf-8"
 DOCUMENT = "transparency"
 """Name in the store of all tables."""
 UNHEARD = "/onhook/lab/transparency/unheard"
 """Takes the events of the calls that measure."""
 API_VERSION = "2026-03-12"
 log = logging.getLogger(__name__)
-
-Page = Callable[[Request], Awaitable[Response]]
 
 
 class MeasureOrder(msgspec.Struct, frozen=True):
@@ -94,18 +91,9 @@ class TransparencyApi:
             ("POST", "/onhook/lab/transparency", self.begin),
             ("GET", "/onhook/lab/transparency/{name}", self.show),
         ]
-        return [Route(path, self._answering(page), methods=[method]) for method, path, page in pages]
-
-    def _answering(self, page: Page) -> Page:
-        async def answer(request: Request) -> Response:
-            try:
-                check_caller(request, self._settings)
-                check_origin(request)
-                return await page(request)
-            except ApiError as refusal:
-                return Response(refusal.body(), refusal.status, media_type=JSON)
-
-        return answer
+        return [
+            Route(path, commanded(page, self._settings), methods=[method]) for method, path, page in pages
+        ]
 
     async def unheard(self, _request: Request) -> Response:
         return Response()
@@ -123,7 +111,7 @@ class TransparencyApi:
         running = self._running[order.trunk] = Running(order.number, len(causes()))
         placing = _Placing(self._switch, self._archive, resource, caller, f"{self._url()}{UNHEARD}")
         running.task = asyncio.create_task(self._measure(order, running, self._far_side, placing))
-        return _json(self._told(order.trunk), 202)
+        return as_json(self._told(order.trunk), 202)
 
     async def _measure(
         self, order: MeasureOrder, running: Running, far_side: FarSide, placing: "_Placing"
@@ -148,7 +136,7 @@ class TransparencyApi:
         name: str = request.path_params["name"]
         if name not in self._running and name not in self._tables:
             raise ApiError(404, "NotFound", f"Trunk {shown(name)} has not been measured.", target="name")
-        return _json(self._told(name))
+        return as_json(self._told(name))
 
     def _told(self, trunk: str) -> dict[str, Any]:
         running, table = self._running.get(trunk), self._tables.get(trunk)
@@ -233,7 +221,3 @@ def _way(directory: Directory, order: MeasureOrder) -> tuple[Resource, str]:
         "a number that takes it.",
         target="number",
     )
-
-
-def _json(value: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.format(msgspec.json.encode(value), indent=2), status, media_type=JSON)

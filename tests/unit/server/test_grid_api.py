@@ -17,7 +17,8 @@ from onhook.delivery.grid.answer import Answer
 from onhook.delivery.grid.event_grid import EventGrid
 from onhook.delivery.grid.retries import Patience
 from onhook.delivery.grid.surroundings import Sources
-from onhook.server.grid_api import MAX_BODY_BYTES, GridApi, kept_subscriptions
+from onhook.server.grid_api import GridApi, kept_subscriptions
+from onhook.server.own_requests import MAX_BODY_BYTES
 from onhook.server.settings import ServerSettings
 from onhook.store.batch import Batch, StoreFailed
 from onhook.store.journal import Journal

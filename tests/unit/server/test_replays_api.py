@@ -179,8 +179,9 @@ async def test_the_oldest_are_forgotten() -> None:
         ({}, 400, "Give either"),
         ({"call": BUSY, "facts": [{}]}, 400, "Give either"),
         ({"facts": [{"kind": "x"}]}, 400, "fact 1"),
-        ({"call": 5}, 400, "cannot be read"),
-        (b"{", 400, "cannot be read"),
+        ({"call": 5}, 400, "call: Expected a string"),
+        ({"cal": BUSY}, 400, "cal: there is no such field"),
+        (b"{", 400, "it is no JSON"),
         (b" " * (MAX_BODY_BYTES + 1), 413, "16777216"),
     ],
 )
