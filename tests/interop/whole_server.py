@@ -4,27 +4,17 @@ import asyncio
 import contextlib
 import os
 import secrets
-import socket
 from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from onhook.app import Running, running
 from onhook.config import load
+from onhook.testing.server import free_port
 
+__all__ = ["Ran", "free_port", "run", "whole_server"]
 FIRST_RTP_PORT, RTP_PORTS = 10_000, 998
 """Below the ports that systems give away, and those of other servers; drawn anew each time."""
-
-
-def free_port() -> int:
-    """A port that is free now for TCP and UDP alike."""
-    while True:
-        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-            tcp.bind(("127.0.0.1", 0))
-            port: int = tcp.getsockname()[1]
-            with contextlib.suppress(OSError):
-                udp.bind(("127.0.0.1", port))
-                return port
 
 
 @contextlib.asynccontextmanager
