@@ -177,7 +177,7 @@ async def test_an_answer_may_be_lost_or_late(monkeypatch: pytest.MonkeyPatch) ->
     async def sleep(seconds: float) -> None:
         slept.append(seconds)
 
-    monkeypatch.setattr(lab_api.asyncio, "sleep", sleep)
+    monkeypatch.setattr("onhook.server.lab_api.asyncio.sleep", sleep)
     await rig.arms("answer-lost")
     assert await RequestFaults(rig.provoking).meet("createCall", "") is True
     await rig.arms("slow-answer")
