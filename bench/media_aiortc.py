@@ -93,7 +93,9 @@ class Legs:
                 lambda wire=wire: wire,  # type: ignore[misc]  # asyncio's stub wants no default
                 local_addr=(ENGINE_HOST, FIRST_PORT + 2 * leg),
             )
-            secure: Any = RTCDtlsTransport(wire, [certificate])  # type: ignore[arg-type]  # see Wire
+            secure: Any = RTCDtlsTransport(
+                wire, [certificate]
+            )  # Wire is all of an ICE transport that it asks for
             says, hears = (bytes.fromhex(key) for key in self._plan.keys[leg])
             secure._rx_srtp = Session(Policy(says, Policy.SSRC_ANY_INBOUND))
             secure._tx_srtp = Session(Policy(hears, Policy.SSRC_ANY_OUTBOUND))
